@@ -1,0 +1,191 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/troupe-go/troupe/reactor"
+	"golang.org/x/sys/unix"
+)
+
+// A turner is a Conn as its loop sees it. The methods are not Conn's, so that users do not see them.
+type turner Conn
+
+var (
+	_ reactor.Turner  = (*turner)(nil)
+	_ reactor.Expirer = (*turner)(nil)
+)
+
+// Turn implements reactor.Turner.
+func (t *turner) Turn(w *reactor.Worker, events reactor.Events) reactor.Outcome {
+	return (*Conn)(t).turn(w, events)
+}
+
+// Settle implements reactor.Turner: it applies to the loop what turns left to do.
+func (t *turner) Settle(l *reactor.Loop) {
+	c := (*Conn)(t)
+	switch c.phase {
+	case closed:
+		c.release(l)
+		return
+	case gone:
+		return
+	case dialing:
+		c.settleDial(l)
+	}
+	if want := c.wanted(); want != c.want && c.cell.FD() >= 0 {
+		if err := l.Interest(&c.cell, want); err != nil {
+			c.abort(Reason{Code: IOError, Err: ioErrorOf("epoll", err)})
+		}
+		c.want = want
+	}
+	c.cell.Blocking(c.blocking)
+	if c.flags.Load()&flagsTimers != 0 {
+		c.settleTimers(l)
+	}
+}
+
+// settleTimers starts and stops timers.
+func (c *Conn) settleTimers(l *reactor.Loop) {
+	x := c.lockedMore()
+	if c.take(flagStart) {
+		c.settleStarting(l)
+	}
+	if c.take(flagIdleSet) {
+		if idle := int64(c.idleMS.Load()); idle > 0 {
+			c.touched = c.config.system.group.Clock()
+			l.Arm(&x.idle, c.touched+idle)
+		} else {
+			l.Disarm(&x.idle)
+		}
+	}
+	if c.take(flagDeadlineSet) {
+		if x.deadlineAt > 0 {
+			l.Arm(&x.deadline, x.deadlineAt)
+		} else {
+			l.Disarm(&x.deadline)
+		}
+	}
+}
+
+func (c *Conn) settleStarting(l *reactor.Loop) {
+	c.cell.Lock()
+	starting := c.extra.starting
+	c.extra.starting = nil
+	c.cell.Unlock()
+	for _, t := range starting {
+		t.settle(l)
+	}
+}
+
+// Expire implements reactor.Expirer. The idle timeout is lazy: bytes that move only say when, and the timer looks that
+// up when it runs out.
+func (t *turner) Expire(l *reactor.Loop, timer *reactor.Timer) {
+	c := (*Conn)(t)
+	if timer == &c.extra.deadline {
+		c.raise(flagDeadline)
+		return
+	}
+	if c.phase == dialing { // settleDial's retry
+		c.cell.Due()
+		return
+	}
+	idle := int64(c.idleMS.Load())
+	if idle == 0 || c.phase >= concluding {
+		return
+	}
+	if c.cell.Detached() { // a callback is running: that is not idle
+		l.Arm(timer, l.Now()+idle)
+		return
+	}
+	if due := c.touched + idle; due > l.Now() {
+		l.Arm(timer, due)
+		return
+	}
+	c.touched = l.Now()
+	l.Arm(timer, c.touched+idle)
+	c.raise(flagIdle)
+}
+
+// release gives back what the loop has of a connection that is over. A connection that was closed from this side may
+// linger before: the peer may be sending still, and the kernel answers bytes that nobody reads by a reset, which makes
+// the peer forget what it has not read yet, such as a goodbye.
+func (c *Conn) release(l *reactor.Loop) {
+	x := c.extra
+	l.Disarm(&x.idle)
+	l.Disarm(&x.deadline)
+	c.settleStarting(l)
+	if !c.lingers && c.mayLinger() {
+		c.lingers = true
+		c.want = reactor.Readable
+		if l.Interest(&c.cell, c.want) == nil {
+			l.Arm(&x.deadline, l.Now()+int64(c.config.Linger/time.Millisecond))
+			c.phase = lingering
+			c.config.system.left(c)
+			return
+		}
+	}
+	if !c.lingers {
+		c.config.system.left(c)
+	} else {
+		c.config.system.lingerers.Add(-1)
+	}
+	c.hangUp(l)
+}
+
+// hangUp closes the descriptor.
+func (c *Conn) hangUp(l *reactor.Loop) {
+	fd := l.Unregister(&c.cell)
+	c.phase = gone
+	switch {
+	case c.config.transport != nil:
+		c.config.transport.Close()
+	case fd >= 0:
+		if err := reactor.CloseFD(fd); err != nil {
+			c.config.system.counters.closeErrors.Add(1)
+		}
+	}
+}
+
+// mayLinger reports whether the connection shall linger, after telling the peer that nothing more will come.
+func (c *Conn) mayLinger() bool {
+	s := c.config.system
+	if c.flags.Load()&flagForce != 0 || c.ended || c.blocked || c.config.Linger < 0 || c.config.transport != nil ||
+		c.cell.FD() < 0 || !c.greeted {
+		return false
+	}
+	if s.lingerers.Add(1) > maxLingerers || reactor.ShutdownWrite(c.cell.FD()) != nil {
+		s.lingerers.Add(-1)
+		return false
+	}
+	return true
+}
+
+// maxLingerers bounds how many closed connections may wait for their peers at once.
+const maxLingerers = 4096
+
+// drainInput throws away what still comes, until the peer closes or the time is over.
+func (c *Conn) drainInput(w *reactor.Worker, events reactor.Events) {
+	if c.take(flagDeadline) {
+		c.phase = closed
+		return
+	}
+	if events == 0 {
+		return
+	}
+	if n, errno := reactor.Read(c.cell.FD(), w.Buffer); n == 0 && errno != unix.EAGAIN || errno != 0 && errno != unix.EAGAIN {
+		c.phase = closed
+	}
+}
+
+// Stop implements reactor.Turner: the loop ends. Connections are closed before, so only lingering ones are left, and
+// those with a callback that did not return in time.
+func (t *turner) Stop(l *reactor.Loop) {
+	c := (*Conn)(t)
+	if c.phase == gone {
+		return
+	}
+	if !c.lingers {
+		c.config.system.left(c)
+	}
+	c.hangUp(l)
+}

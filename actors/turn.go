@@ -1,0 +1,398 @@
+package actors
+
+import (
+	"runtime/debug"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/troupe-go/troupe/reactor"
+	"github.com/troupe-go/troupe/supervision"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// mailTurn is how many messages one turn serves.
+	mailTurn = 256
+	// flushRounds is how often one turn writes what came meanwhile.
+	flushRounds = 4
+)
+
+// turn is one turn of the connection. Mail first, then bytes, then everything written goes out.
+func (c *Conn) turn(w *reactor.Worker, events reactor.Events) (out reactor.Outcome) {
+	defer c.rescue(w, &out)
+	c.begin(w, events)
+	switch c.phase {
+	case opened:
+		c.serve(w, events)
+	case lingering:
+		c.drainInput(w, events)
+	case closed, gone: // only system messages still come
+	case concluding: // OnClose or something after it failed
+		c.bury()
+	default:
+		c.establish(w, events)
+	}
+	return c.end(w)
+}
+
+func (c *Conn) begin(w *reactor.Worker, events reactor.Events) {
+	c.cell.Lock()
+	c.cell.Begin(events)
+	if c.out == nil {
+		c.out = w.Lend()
+	}
+	system := c.cell.HasSystem()
+	c.cell.Unlock()
+	if system {
+		c.serveSystem()
+	}
+}
+
+// serve is the turn of an open connection.
+func (c *Conn) serve(w *reactor.Worker, events reactor.Events) {
+	if events&reactor.Writable != 0 {
+		c.blocked = false
+	}
+	if c.flags.Load()&flagsServe != 0 {
+		c.serveFlags()
+	}
+	c.serveMail(w)
+	switch {
+	case events&(reactor.Readable|reactor.Broken) == 0:
+	case c.mayRead():
+		c.read(w)
+	case events&reactor.Broken != 0:
+		c.broken()
+	}
+}
+
+// mayRead reports whether the connection reads, if there is something.
+func (c *Conn) mayRead() bool {
+	return c.phase == opened && c.flags.Load()&(flagsEnd|flagSuspended) == 0 && !c.ended && !c.choked
+}
+
+// live reports whether callbacks may still be called.
+func (c *Conn) live() bool { return c.phase == opened && c.flags.Load()&flagsEnd == 0 }
+
+// serveFlags does what was asked for by Swap, Trigger, Resume, or a timer.
+func (c *Conn) serveFlags() {
+	if c.take(flagShutdown) && c.live() {
+		c.shutdown()
+	}
+	if c.flags.Load()&flagSwap != 0 {
+		c.swap()
+	}
+	if c.take(flagData) && c.live() && c.tail != nil {
+		c.deliver(nil)
+	}
+	if c.take(flagDrained) && c.live() {
+		c.callback = inDrained
+		c.protocol.OnDrained(c)
+		c.callback = none
+	}
+	if c.take(flagIdle) && c.live() {
+		c.callback = inTimeout
+		c.protocol.OnTimeout(c)
+		c.callback = none
+	}
+	if c.flags.Load()&flagSwap != 0 {
+		c.swap()
+	}
+}
+
+// serveMail serves messages, tasks, timers and deliveries, oldest first.
+func (c *Conn) serveMail(w *reactor.Worker) {
+	for range mailTurn {
+		if !c.live() {
+			return
+		}
+		item, ok := c.cell.Next()
+		if !ok {
+			return
+		}
+		w.Counters.Messages++
+		c.serveItem(item)
+		if c.flags.Load()&flagSwap != 0 {
+			c.swap()
+		}
+	}
+}
+
+func (c *Conn) serveItem(item any) {
+	switch item := item.(type) {
+	case *task:
+		c.callback = inTask
+		item.run(c)
+	case *Timer:
+		item.fire()
+		return
+	case *delivery:
+		c.serveDelivery(item)
+		return
+	case *ending:
+		c.serveEnding(item)
+		return
+	case *actor.PoisonPill:
+		c.closeFor(Reason{Code: LocalClose})
+		return
+	default:
+		c.callback = inMessage
+		if x := c.extra; x != nil && x.invoker != nil {
+			x.invoker.InvokeUserMessage(item)
+		} else {
+			c.protocol.OnMessage(c, actor.UnwrapEnvelopeMessage(item))
+		}
+	}
+	c.callback = none
+}
+
+// swap lets the protocols that wait take over, one after the other.
+func (c *Conn) swap() {
+	for c.live() {
+		c.cell.Lock()
+		x := c.extra
+		if len(x.next) == 0 {
+			c.flags.And(^uint32(flagSwap))
+			c.cell.Unlock()
+			return
+		}
+		next := x.next[0]
+		x.next = append(x.next[:0], x.next[1:]...)
+		c.cell.Unlock()
+		if old, ok := c.protocol.(Swapper); ok {
+			c.callback = inSwap
+			old.OnSwap(c, next)
+			c.callback = none
+		}
+		c.adopt(next)
+		c.callback = inOpen
+		next.OnOpen(c)
+		c.callback = none
+		if c.tail != nil { // bytes the old protocol left are the new one's
+			c.flags.Or(flagData)
+		}
+	}
+}
+
+// adopt makes p the connection's protocol.
+func (c *Conn) adopt(p Protocol) {
+	c.protocol = p
+	b, ok := p.(Blocker)
+	c.blocking = ok && b.Blocking()
+}
+
+// establish takes a connection from its beginning to OnOpen.
+func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
+	if c.phase == dialing && !c.connect(events) || c.flags.Load()&flagsEnd != 0 {
+		return
+	}
+	if c.phase == backingOff {
+		if !c.take(flagDeadline) {
+			return
+		}
+		c.phase = fresh
+	}
+	if c.phase == fresh {
+		c.callback = inFactory
+		p := c.config.factory()
+		if p == nil {
+			panic(ErrNilFactory)
+		}
+		c.adopt(p)
+		c.callback = none
+		c.phase = ready
+		if c.blocking && !c.cell.IsBlocking() {
+			return // the next turn, after Settle, is beside the loop
+		}
+	}
+	c.phase, c.greeted = opened, true
+	c.touched = w.Now
+	c.callback = inOpen
+	c.protocol.OnOpen(c)
+	c.callback = none
+	if x := c.extra; x != nil && x.dial != nil {
+		x.deadlineAt = 0
+		c.established()
+	}
+	if c.config.system.stopping.Load() {
+		c.flags.Or(flagShutdown)
+	}
+	if c.tail != nil { // a restarted protocol gets what its predecessor left
+		c.flags.Or(flagData)
+	}
+	c.serve(w, events)
+}
+
+// end writes what waits, closes what is over, and says what is left to do.
+func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
+	c.cell.Lock()
+	for range flushRounds {
+		if c.blocked || !c.out.Take() {
+			break
+		}
+		c.cell.Unlock()
+		bytes, charge, errno := c.flush(w)
+		c.cell.Lock()
+		c.out.Wrote(bytes, charge)
+		if errno != 0 {
+			if errno != unix.EAGAIN {
+				c.cell.Unlock()
+				c.abort(Reason{Code: IOError, Err: ioError("write", errno)})
+				c.cell.Lock()
+			}
+			break
+		}
+	}
+	more := false
+	if c.waited || c.choked || c.flags.Load()&flagsStrange != 0 || c.phase != opened {
+		c.cell.Unlock()
+		more = c.attend()
+		c.cell.Lock()
+	}
+	if bytes := c.out.Bytes(); bytes > c.config.MaxOutbound/2 && !c.choked {
+		c.choked = true
+	}
+	if c.out != nil && c.out.Empty() {
+		w.Reclaim(c.out)
+		c.out = nil
+	}
+	out := c.cell.End(more, !c.live())
+	if c.unsettled() {
+		out |= reactor.NeedSettle
+	}
+	c.cell.Unlock()
+	return out
+}
+
+// attend does at the end of a turn what is not the usual. It reports whether another turn is due.
+func (c *Conn) attend() (more bool) {
+	if c.phase >= concluding {
+		return false
+	}
+	bytes := c.Buffered()
+	if c.phase == opened && c.take(flagDeadline) {
+		c.overdue()
+	}
+	switch flags := c.flags.Load(); {
+	case flags&flagForce != 0, flags&flagClose != 0 && (bytes == 0 || c.phase != opened):
+		c.conclude()
+		return false
+	case flags&flagClose != 0:
+		c.linger()
+	}
+	if c.phase != opened {
+		return c.phase == ready
+	}
+	if c.choked && bytes <= c.config.MaxOutbound/4 {
+		c.choked = false
+	}
+	if c.waited && bytes == 0 {
+		c.waited = false
+		c.flags.Or(flagDrained)
+	}
+	return c.flags.Load()&flagsServe != 0
+}
+
+// flush is one go at writing what is in flight. Without the mutex.
+func (c *Conn) flush(w *reactor.Worker) (bytes, charge int, errno unix.Errno) {
+	bytes, charge, errno = c.out.Flush(w, c.stream(), c.cell.FD())
+	if bytes > 0 {
+		c.touched = w.Now
+	}
+	if errno == unix.EAGAIN {
+		c.blocked, c.waited = true, true
+	}
+	return bytes, charge, errno
+}
+
+func (c *Conn) stream() reactor.Stream {
+	if c.config.transport == nil {
+		return nil
+	}
+	return c.config.transport
+}
+
+// unsettled reports whether the loop has to be told something.
+func (c *Conn) unsettled() bool {
+	return c.phase == closed || c.flags.Load()&flagsTimers != 0 || c.want != c.wanted() ||
+		c.blocking != c.cell.IsBlocking() || c.phase == dialing
+}
+
+// wanted is what the poller should watch for.
+func (c *Conn) wanted() reactor.Events {
+	var want reactor.Events
+	switch {
+	case c.phase == dialing:
+		return reactor.Writable
+	case c.phase == fresh || c.phase == ready || c.mayRead():
+		want = reactor.Readable
+	}
+	if c.blocked {
+		want |= reactor.Writable
+	}
+	return want
+}
+
+// rescue ends a turn that a callback did not return from.
+func (c *Conn) rescue(w *reactor.Worker, out *reactor.Outcome) {
+	if c.callback == none {
+		return
+	}
+	f := &supervision.Failure{Callback: callbackNames[c.callback], Value: recover(), Stack: debug.Stack()}
+	if f.Value == nil {
+		f.Value = supervision.ErrGoexit
+	}
+	failed := c.callback
+	c.callback = none
+	c.failed(failed, f)
+	c.cell.Lock()
+	*out = c.cell.End(true, false) | reactor.NeedSettle
+	c.cell.Unlock()
+	w.Abandoned = *out
+}
+
+// failed asks supervision what to do about a failure.
+func (c *Conn) failed(in callback, f *supervision.Failure) {
+	s := c.config.system
+	s.counters.failures.Add(1)
+	if in == inData && c.tail != nil { // what it was given is lost
+		c.tail.Release()
+		c.tail = nil
+	}
+	c.report(f, func() {
+		if c.phase >= concluding { // there is nothing left to decide
+			return
+		}
+		x := c.lockedMore()
+		d, wait := c.config.Supervision.Judge(&x.history, f, time.Duration(s.group.Clock())*time.Millisecond)
+		switch {
+		case d == supervision.Resume && in != inFactory && c.phase == opened:
+			s.counters.resumes.Add(1)
+		case d == supervision.Restart:
+			s.counters.restarts.Add(1)
+			c.phase = backingOff
+			c.setDeadline(wait)
+		default:
+			c.abort(Reason{Code: Panicked, Err: f})
+			if d == supervision.Escalate && c.config.listener != nil {
+				c.config.listener.fail(f)
+			}
+		}
+	})
+}
+
+// report decides, and tells the hook or the log. A hook that panics is not asked again.
+func (c *Conn) report(f *supervision.Failure, decide func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.config.system.log.Error("troupe: OnFailure panicked", "conn", c.Ref(), "panic", v)
+		}
+	}()
+	decide()
+	if hook := c.config.OnFailure; hook != nil {
+		hook(c.Ref(), f)
+		return
+	}
+	c.config.system.log.Error("troupe: callback failed", "conn", c.Ref(), "callback", f.Callback, "panic", f.Value,
+		"directive", f.Directive, "stack", string(f.Stack))
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+
+	"github.com/troupe-go/troupe/bench/load"
+)
+
+// result is one measurement.
+type result struct {
+	Workload string      `json:"workload"`
+	Kind     string      `json:"kind"`
+	Round    int         `json:"round"`
+	Report   load.Report `json:"report"`
+}
+
+// runSuite measures all workloads of a suite and prints their tables.
+func runSuite(ctx context.Context, lab *lab, s suite, o options) error {
+	kinds := s.kindsOf(o.kinds)
+	if len(kinds) == 0 {
+		return fmt.Errorf("%s is for the kinds %v", s.name, s.kinds)
+	}
+	var results []result
+	for _, w := range s.workloads {
+		if len(o.workloads) > 0 && !slices.Contains(o.workloads, w.name) {
+			continue
+		}
+		ofWorkload, err := rounds(ctx, lab, w, kinds, o.rounds)
+		if err != nil {
+			return err
+		}
+		printTable(os.Stdout, s, w, kinds, ofWorkload)
+		results = append(results, ofWorkload...)
+	}
+	if len(results) == 0 {
+		return errors.New("no workload of that name")
+	}
+	if err := writeJSON(o.json, s.name, results); err != nil {
+		return err
+	}
+	if s.headline != nil {
+		fmt.Println(s.headline(results))
+	}
+	return nil
+}
+
+func (s suite) kindsOf(wanted []string) []string {
+	if s.kinds == nil {
+		return wanted
+	}
+	return slices.DeleteFunc(slices.Clone(wanted), func(kind string) bool {
+		return !slices.Contains(s.kinds, kind)
+	})
+}
+
+// rounds measures a workload with each kind in turn, and that several times.
+// Neighbouring runs share what the machine does at that time, which the
+// per-round ratios cancel; the order rotates, so that no kind always runs after
+// the same other.
+func rounds(ctx context.Context, lab *lab, w workload, kinds []string, n int) ([]result, error) {
+	var results []result
+	for round := range n {
+		for i := range kinds {
+			kind := kinds[(round+i)%len(kinds)]
+			report, err := lab.measure(ctx, kind, w)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", w.name, kind, err)
+			}
+			results = append(results, result{w.name, kind, round, report})
+		}
+	}
+	return results, nil
+}
+
+// writeJSON writes all results to a file, if one is named.
+func writeJSON(name, suite string, results []result) error {
+	if name == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(struct {
+		Suite   string   `json:"suite"`
+		Go      string   `json:"go"`
+		CPUs    int      `json:"cpus"`
+		Results []result `json:"results"`
+	}{suite, runtime.Version(), runtime.NumCPU(), results}, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(text, '\n'), 0o644)
+}

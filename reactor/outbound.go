@@ -1,0 +1,332 @@
+package reactor
+
+import (
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// frameCost is what a queued message is charged beyond its bytes where messages are kept apart: about the memory of
+// its entry. Without it a flood of empty messages would be free.
+const frameCost = 64
+
+// chunkSize is the size of the buffers that small writes are gathered in.
+const chunkSize = 4 << 10
+
+// A frame is a run of bytes to be written, a part of buffer.
+type frame struct {
+	bytes  []byte
+	buffer *Buffer
+	cost   int    // charged beyond the bytes: frameCost, or nothing for gathered writes
+	key    string // for conflation; empty for none
+}
+
+// An Outbound is the queue of bytes to a socket that did not take them yet. Many producers append under the lock of
+// the queue's owner; one consumer, the owner's turn, takes what is pending into flight and writes it without the lock.
+// What is in flight may be partly written, so only what is pending can still be dropped or replaced.
+//
+// A cell that has nothing to write has no Outbound: a Worker lends one for a turn (Worker.Lend), and the cell keeps it
+// only if bytes remain (Worker.Reclaim).
+type Outbound struct {
+	// guarded by the owner's lock
+	pending []frame
+	head    int            // the first of pending that is not dropped
+	keys    map[string]int // where in pending a key's frame is
+	chunk   *Buffer        // has room for small writes; counted by one reference of its own
+	bytes   int            // pending and in flight
+	charge  int            // the same with frameCost
+
+	// the consumer's
+	flight []frame
+	at     int // the first unwritten of flight
+}
+
+// outboundKeep is the capacity, in frames, above which an emptied queue is left to the garbage collector.
+const outboundKeep = 1024
+
+// Bytes is how many bytes wait. With the lock.
+func (o *Outbound) Bytes() int {
+	if o == nil {
+		return 0
+	}
+	return o.bytes
+}
+
+// Charge is Bytes and the memory that keeping messages apart costs: what a budget bounds. With the lock.
+func (o *Outbound) Charge() int {
+	if o == nil {
+		return 0
+	}
+	return o.charge
+}
+
+// Messages is how many entries are pending: messages, where they are kept apart. With the lock.
+func (o *Outbound) Messages() int {
+	if o == nil {
+		return 0
+	}
+	return len(o.pending) - o.head
+}
+
+// Append copies p to the end. Where messages must be kept apart, so that single ones can be dropped, apart is set.
+// With the lock.
+func (o *Outbound) Append(p []byte, apart bool) {
+	least, cost := min(len(p), chunkSize/8), 0
+	if apart {
+		least, cost = len(p), frameCost
+	}
+	o.bytes += len(p)
+	for len(p) > 0 {
+		if o.chunk == nil || o.chunk.Room() < least {
+			o.newChunk(len(p))
+		}
+		n := o.chunk.Append(p)
+		o.push(n, cost)
+		p = p[n:]
+	}
+}
+
+// push queues the last n bytes of the chunk: as more of the last frame, if they continue it and may, else as a frame.
+func (o *Outbound) push(n, cost int) {
+	o.charge += n + cost
+	all := o.chunk.Bytes()
+	if last := len(o.pending) - 1; cost == 0 && last >= o.head {
+		f := &o.pending[last]
+		if f.buffer == o.chunk && f.cost == 0 && cap(f.bytes)-len(f.bytes) == cap(all)-len(all)+n {
+			f.bytes = f.bytes[:len(f.bytes)+n]
+			return
+		}
+	}
+	o.pending = append(o.pending, frame{bytes: all[len(all)-n:], buffer: o.chunk.Retain(), cost: cost})
+}
+
+func (o *Outbound) newChunk(size int) {
+	if o.chunk != nil {
+		o.chunk.Release()
+	}
+	o.chunk = GetBuffer(max(size, chunkSize))
+}
+
+// AppendBuffer adds all of b, whose reference it takes over, as one message. A message with a key takes the place of
+// the pending message with the same key; the buffer of that one is returned, for the caller to release without the
+// lock, with how many bytes went. With the lock.
+func (o *Outbound) AppendBuffer(b *Buffer, key string) (replaced *Buffer, dropped int) {
+	n := len(b.Bytes())
+	f := frame{bytes: b.Bytes(), buffer: b, cost: frameCost, key: key}
+	o.bytes += n
+	o.charge += n + frameCost
+	if key == "" {
+		o.pending = append(o.pending, f)
+		return nil, 0
+	}
+	if at, ok := o.keys[key]; ok {
+		old := o.pending[at]
+		o.pending[at] = f
+		o.bytes -= len(old.bytes)
+		o.charge -= len(old.bytes) + old.cost
+		return old.buffer, len(old.bytes)
+	}
+	if o.keys == nil {
+		o.keys = make(map[string]int)
+	}
+	o.keys[key] = len(o.pending)
+	o.pending = append(o.pending, f)
+	return nil, 0
+}
+
+// Pending returns the size and charge of the pending message with the given key, zero if there is none. With the lock.
+func (o *Outbound) Pending(key string) (charge int) {
+	if o == nil {
+		return 0
+	}
+	if at, ok := o.keys[key]; ok && key != "" {
+		return len(o.pending[at].bytes) + o.pending[at].cost
+	}
+	return 0
+}
+
+// DropOldest drops pending messages, oldest first, until need bytes of charge are gained or nothing is pending. The
+// buffers are returned for the caller to release without the lock. With the lock.
+func (o *Outbound) DropOldest(need int) (dropped []*Buffer, bytes int) {
+	if o == nil {
+		return nil, 0
+	}
+	for gained := 0; gained < need && o.head < len(o.pending); o.head++ {
+		f := &o.pending[o.head]
+		if f.key != "" {
+			delete(o.keys, f.key)
+		}
+		dropped = append(dropped, f.buffer)
+		bytes += len(f.bytes)
+		gained += len(f.bytes) + f.cost
+		o.bytes -= len(f.bytes)
+		o.charge -= len(f.bytes) + f.cost
+		*f = frame{}
+	}
+	if o.head == len(o.pending) {
+		o.pending, o.head = o.pending[:0], 0
+	} else if o.head > 64 && o.head > len(o.pending)/2 && len(o.keys) == 0 {
+		o.pending = slices.Delete(o.pending, 0, o.head)
+		o.head = 0
+	}
+	return dropped, bytes
+}
+
+// Take moves what is pending into flight, if nothing is, and reports whether something is in flight then. For the
+// consumer, with the lock.
+func (o *Outbound) Take() bool {
+	if o == nil {
+		return false
+	}
+	if o.at < len(o.flight) {
+		return true
+	}
+	if o.head == len(o.pending) {
+		return false
+	}
+	o.flight, o.pending = o.pending, o.flight[:0]
+	o.at, o.head = o.head, 0
+	clear(o.keys)
+	return true
+}
+
+// A Stream takes the place of a socket: what Read and Write do to one.
+type Stream interface {
+	Read(p []byte) (int, unix.Errno)
+	Write(p []byte) (int, unix.Errno)
+}
+
+// Flush writes what is in flight to s, or to the socket fd if s is nil, until all is written or the socket takes no more (errno EAGAIN) or fails. It returns
+// how many bytes went and their charge, for Wrote. For the consumer, without the lock.
+func (o *Outbound) Flush(w *Worker, s Stream, fd int) (bytes, charge int, errno unix.Errno) {
+	for o.at < len(o.flight) && errno == 0 {
+		var n int
+		switch {
+		case s != nil:
+			n, errno = s.Write(o.flight[o.at].bytes)
+		case len(o.flight)-o.at == 1:
+			n, errno = Write(fd, o.flight[o.at].bytes)
+		default:
+			n, errno = Writev(fd, o.vectors(w))
+		}
+		w.Counters.Writes++
+		if errno != 0 {
+			break
+		}
+		if n == 0 && len(o.flight[o.at].bytes) > 0 {
+			errno = unix.EAGAIN
+		}
+		bytes += n
+		charge += n
+		for n > 0 || o.at < len(o.flight) && len(o.flight[o.at].bytes) == 0 {
+			f := &o.flight[o.at]
+			if n < len(f.bytes) {
+				f.bytes = f.bytes[n:]
+				// A short write says that the socket is full: asking again would only be told so.
+				errno = unix.EAGAIN
+				break
+			}
+			n -= len(f.bytes)
+			charge += f.cost
+			f.buffer.Release()
+			*f = frame{}
+			o.at++
+		}
+	}
+	w.Counters.BytesWritten += uint64(bytes)
+	return bytes, charge, errno
+}
+
+// vectors lists what is in flight for one writev. Frames that continue each other in one buffer become one entry.
+func (o *Outbound) vectors(w *Worker) []unix.Iovec {
+	v := w.vectors[:0]
+	var last []byte
+	for i := o.at; i < len(o.flight) && len(v) < maxVectors; i++ {
+		p := o.flight[i].bytes
+		if len(p) == 0 {
+			continue
+		}
+		if n := len(last); n > 0 && cap(last)-n == cap(p) && cap(p) > 0 && &last[:n+1][n] == &p[0] {
+			last = last[:n+len(p)]
+			v[len(v)-1].SetLen(len(last))
+			continue
+		}
+		last = p
+		one := unix.Iovec{Base: &p[0]}
+		one.SetLen(len(p))
+		v = append(v, one)
+	}
+	return v
+}
+
+// Wrote settles the accounts after Flush. With the lock.
+func (o *Outbound) Wrote(bytes, charge int) {
+	o.bytes -= bytes
+	o.charge -= charge
+}
+
+// Empty reports whether nothing waits. With the lock, or for the consumer while no producer can append.
+func (o *Outbound) Empty() bool {
+	return o == nil || o.head == len(o.pending) && o.at == len(o.flight)
+}
+
+// Discard drops everything and returns what was lost. The buffers are released, so it must be called without the lock,
+// by the consumer, when no producer can append any more.
+func (o *Outbound) Discard() (bytes int) {
+	if o == nil {
+		return 0
+	}
+	for _, f := range slices.Concat(o.flight[o.at:], o.pending[o.head:]) {
+		bytes += len(f.bytes)
+		f.buffer.Release()
+	}
+	if o.chunk != nil {
+		o.chunk.Release()
+	}
+	*o = Outbound{}
+	return bytes
+}
+
+// reset makes an empty queue ready for the next cell. Its chunk stays if nobody else holds on to it.
+func (o *Outbound) reset() {
+	if o.chunk != nil && !o.chunk.rewind() {
+		o.chunk.Release()
+		o.chunk = nil
+	}
+	clear(o.flight)
+	o.pending, o.flight = o.pending[:0], o.flight[:0]
+	o.head, o.at = 0, 0
+	if cap(o.pending)+cap(o.flight) > outboundKeep || len(o.keys) > 0 {
+		*o = Outbound{chunk: o.chunk}
+	}
+}
+
+// Lend is a queue for a cell that has none, until Reclaim.
+func (w *Worker) Lend() *Outbound {
+	if w.outbound == nil {
+		return NewOutbound()
+	}
+	o := w.outbound
+	w.outbound = nil
+	return o
+}
+
+// Reclaim takes back an empty queue. With the lock of the queue's owner.
+func (w *Worker) Reclaim(o *Outbound) {
+	o.reset()
+	if w.outbound == nil {
+		w.outbound = o
+		return
+	}
+	if o.chunk != nil {
+		o.chunk.Release()
+		o.chunk = nil
+	}
+	outboundPool.Put(o)
+}
+
+var outboundPool = sync.Pool{New: func() any { return new(Outbound) }}
+
+// NewOutbound is an empty queue, for producers that come when no turn has lent one.
+func NewOutbound() *Outbound { return outboundPool.Get().(*Outbound) }

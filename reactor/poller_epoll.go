@@ -1,0 +1,217 @@
+//go:build linux && !troupe_poll
+
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// epoll is the Linux Poller: one epoll descriptor, an eventfd in it for Wake.
+//
+// It can wait in two ways. A plain epoll_wait is the cheapest for a loop with something to do. A loop that mostly
+// sleeps is cheaper with the epoll descriptor itself parked in the runtime's own poller: no thread blocks in a
+// system call, so the scheduler has no processor to retake and no thread to wake.
+type epoll struct {
+	fd      int
+	wakeFD  int
+	woken   atomic.Bool // a wake-up is under way: merge others into it
+	events  []unix.EpollEvent
+	file    *os.File        // owns fd
+	raw     syscall.RawConn // file's, for parking
+	look    func(uintptr) bool
+	found   int   // what look's last call found
+	lookErr error // and how it failed
+	parkEnd time.Time
+}
+
+// wakeToken marks the eventfd's events; no slot has it.
+const wakeToken = ^uint64(0)
+
+func newPoller() (Poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("reactor: epoll_create1: %w", err)
+	}
+	wakeFD, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("reactor: eventfd: %w", err)
+	}
+	p := &epoll{fd: fd, wakeFD: wakeFD}
+	if err := p.Add(wakeFD, wakeToken, Readable); err != nil {
+		unix.Close(fd)
+		unix.Close(wakeFD)
+		return nil, err
+	}
+	// os.NewFile hands only non-blocking descriptors to the runtime's poller; epoll itself does not care.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		unix.Close(wakeFD)
+		return nil, fmt.Errorf("reactor: epoll descriptor: %w", err)
+	}
+	p.file = os.NewFile(uintptr(fd), "epoll")
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		p.file.Close()
+		unix.Close(wakeFD)
+		return nil, fmt.Errorf("reactor: epoll descriptor: %w", err)
+	}
+	p.look = func(uintptr) bool {
+		p.found, p.lookErr = p.wait(0)
+		return p.found > 0 || p.lookErr != nil
+	}
+	return p, nil
+}
+
+func epollMask(want Events) uint32 {
+	var mask uint32
+	if want&Readable != 0 {
+		mask |= unix.EPOLLIN
+	}
+	if want&Writable != 0 {
+		mask |= unix.EPOLLOUT
+	}
+	if want&Exclusive != 0 {
+		mask |= unix.EPOLLEXCLUSIVE
+	}
+	return mask
+}
+
+func (p *epoll) control(op, fd int, token uint64, want Events) error {
+	ev := unix.EpollEvent{Events: epollMask(want)}
+	*(*uint64)(unsafe.Pointer(&ev.Fd)) = token // epoll_data is one 64-bit word; x/sys names its halves Fd and Pad
+	// Raw: epoll_ctl does not block.
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(&ev)), 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("reactor: epoll_ctl: %w", errno)
+	}
+	return nil
+}
+
+func (p *epoll) Add(fd int, token uint64, want Events) error {
+	return p.control(unix.EPOLL_CTL_ADD, fd, token, want)
+}
+
+func (p *epoll) Modify(fd int, token uint64, want Events) error {
+	return p.control(unix.EPOLL_CTL_MOD, fd, token, want)
+}
+
+func (p *epoll) Remove(fd int) error { return p.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
+
+func (p *epoll) Forgets() bool { return true }
+
+// wait is one epoll_wait. Zero milliseconds only look, and so need not tell the scheduler.
+func (p *epoll) wait(milliseconds int) (int, error) {
+	var n uintptr
+	var errno unix.Errno
+	if milliseconds == 0 {
+		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.fd),
+			uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
+	} else {
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_WAIT, uintptr(p.fd),
+			uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), uintptr(milliseconds), 0, 0)
+	}
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EINTR:
+		return 0, nil
+	}
+	return 0, fmt.Errorf("reactor: epoll_wait: %w", errno)
+}
+
+// park waits in the runtime's poller until the epoll descriptor has something to report.
+func (p *epoll) park(timeout time.Duration) (int, error) {
+	var end time.Time
+	if timeout > 0 {
+		end = time.Now().Add(timeout)
+	}
+	if !end.IsZero() || !p.parkEnd.IsZero() {
+		if err := p.file.SetReadDeadline(end); err != nil {
+			return 0, fmt.Errorf("reactor: park: %w", err)
+		}
+		p.parkEnd = end
+	}
+	p.found, p.lookErr = 0, nil
+	if err := p.raw.Read(p.look); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, fmt.Errorf("reactor: park: %w", err)
+	}
+	return p.found, p.lookErr
+}
+
+func (p *epoll) Wait(ready []Ready, timeout time.Duration, parked bool) (int, error) {
+	if len(p.events) < len(ready) {
+		p.events = make([]unix.EpollEvent, len(ready))
+	}
+	var n int
+	var err error
+	switch {
+	case timeout == 0:
+		n, err = p.wait(0)
+	case parked:
+		n, err = p.park(timeout)
+	case timeout < 0:
+		n, err = p.wait(-1)
+	default:
+		n, err = p.wait(ceilMilliseconds(timeout))
+	}
+	return p.translate(ready, n), err
+}
+
+// ceilMilliseconds rounds up, so that a loop woken by its timeout finds the timer due.
+func ceilMilliseconds(d time.Duration) int {
+	const most = 1 << 30
+	return int(min((d+time.Millisecond-1)/time.Millisecond, most))
+}
+
+// translate turns the kernel's answers into ours and swallows wake-ups.
+func (p *epoll) translate(ready []Ready, n int) int {
+	out := 0
+	for i := range p.events[:n] {
+		ev := &p.events[i]
+		token := *(*uint64)(unsafe.Pointer(&ev.Fd))
+		if token == wakeToken {
+			var count [8]byte
+			Read(p.wakeFD, count[:])
+			p.woken.Store(false)
+			continue
+		}
+		var events Events
+		if ev.Events&unix.EPOLLIN != 0 {
+			events |= Readable
+		}
+		if ev.Events&unix.EPOLLOUT != 0 {
+			events |= Writable
+		}
+		if ev.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+			events |= Broken
+		}
+		ready[out] = Ready{Token: token, Events: events}
+		out++
+	}
+	return out
+}
+
+func (p *epoll) Wake() error {
+	if p.woken.Swap(true) {
+		return nil
+	}
+	one := uint64(1) // in the machine's byte order, eventfd(2)
+	if _, errno := Write(p.wakeFD, unsafe.Slice((*byte)(unsafe.Pointer(&one)), 8)); errno != 0 {
+		p.woken.Store(false)
+		return fmt.Errorf("reactor: eventfd: %w", errno)
+	}
+	return nil
+}
+
+func (p *epoll) Close() error {
+	return errors.Join(p.file.Close(), unix.Close(p.wakeFD))
+}

@@ -1,0 +1,95 @@
+package reactor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Stop ends the loops: Turners that are still registered are told to release their descriptors (Turner.Stop), except
+// those with a turn under way beside the loop, which end when that turn does. It waits until every goroutine of the
+// group has ended or ctx is done; then it answers an error that wraps ctx's. It may be called again to wait longer.
+func (g *Group) Stop(ctx context.Context) error {
+	g.stop.Do(func() {
+		for _, l := range g.loops {
+			l.do(func(l *Loop, _ *Worker) { l.stopping = true })
+		}
+	})
+	done := make(chan struct{})
+	go func() {
+		g.goroutines.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		busy, _ := g.spares.load()
+		return fmt.Errorf("reactor: %d turns have not ended: %w", busy, ctx.Err())
+	}
+}
+
+// end releases what is left on a loop that stops. It returns false while there is work that can be done at once.
+func (l *Loop) end(w *Worker) bool {
+	if len(l.nextq) > 0 || l.pending.Load() {
+		return false
+	}
+	l.slots.each(func(c *Cell) bool {
+		if !c.detached {
+			c.turner.Stop(l)
+		}
+		return true
+	})
+	l.self.invoker.InvokeSystemMessage(&actor.Stop{})
+	l.publish(w, true)
+	l.inMu.Lock()
+	defer l.inMu.Unlock()
+	l.ended = true
+	l.counters.add(w.Counters)
+	if err := l.poller.Close(); err != nil {
+		l.group.fault(err)
+	}
+	l.group.lastLoop()
+	return true
+}
+
+// lastLoop lets the watchdog and the spare goroutines go when no loop is left.
+func (g *Group) lastLoop() {
+	if g.ended.Add(1) == int64(len(g.loops)) {
+		g.spares.close()
+		g.watchdog.close()
+	}
+}
+
+// afterlife settles cells whose detached turn ends after their loop has. The goroutine that had the turn does it.
+func (l *Loop) afterlife(w *Worker) {
+	l.afterMu.Lock()
+	defer l.afterMu.Unlock()
+	for {
+		l.inMu.Lock()
+		homecomings, inbox := l.returned, l.inbox
+		l.returned, l.inbox = nil, nil
+		l.inMu.Unlock()
+		if len(homecomings)+len(inbox) == 0 {
+			return
+		}
+		for _, cell := range inbox {
+			homecomings = append(homecomings, homecoming{cell, NeedTurn})
+		}
+		for _, h := range homecomings {
+			h.cell.detached = false
+			for out := h.out; ; out = h.cell.turner.Turn(w, 0) {
+				if out&NeedSettle != 0 {
+					h.cell.turner.Settle(l)
+				}
+				if out&NeedTurn == 0 {
+					break
+				}
+			}
+			if h.cell.slot != 0 {
+				h.cell.turner.Stop(l)
+			}
+		}
+	}
+}
