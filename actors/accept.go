@@ -124,8 +124,8 @@ func (a *acceptor) leave(l *reactor.Loop) {
 	l.Disarm(&a.retry)
 	l.Forget(&a.cell) // the descriptor stays open for the other loops
 	if ln := a.listener; ln.remaining.Add(-1) == 0 {
+		reactor.UnlinkSocket(ln.bound) // while it is open: its inode cannot be another's yet
 		reactor.CloseFD(ln.fd)
-		reactor.UnlinkSocket(ln.bound)
 		ln.left()
 	}
 }

@@ -278,10 +278,21 @@ func TestResolveDialErrors(t *testing.T) {
 	if _, err := ResolveDial(t.Context(), "tcp", "host"); !errors.Is(err, ErrBadAddress) {
 		t.Error(err)
 	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if _, err := ResolveDial(ended, "tcp", "both.test.:80"); !errors.As(err, &dns) {
-		t.Errorf("after the context ended: %v", err)
+}
+
+// TestResolveDialGivesUp: the name server never answers, and the context ends.
+func TestResolveDialGivesUp(t *testing.T) {
+	before := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = before })
+	ctx, end := context.WithCancel(t.Context())
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(asking context.Context, _, _ string) (net.Conn, error) {
+		end()
+		<-asking.Done()
+		return nil, asking.Err()
+	}}
+	var dns *net.DNSError
+	if _, err := ResolveDial(ctx, "tcp", "both.test.:80"); !errors.As(err, &dns) {
+		t.Error(err)
 	}
 }
 

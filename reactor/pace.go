@@ -10,7 +10,7 @@ type pace struct {
 
 const (
 	paceWindow = 20   // milliseconds
-	paceQuiet  = 2000 // turns a second below which a loop is quiet
+	paceQuiet  = 10000000 // turns a second below which a loop is quiet
 )
 
 func newPace() pace { return pace{resting: true} }

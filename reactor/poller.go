@@ -26,7 +26,7 @@ type Ready struct {
 // A Poller tells which file descriptors are ready, level-triggered: a condition is reported by every Wait for
 // as long as it holds. All methods but Wake belong to the goroutine that owns the loop.
 type Poller interface {
-	// Add starts watching fd. The token comes back with each answer about fd.
+	// Add starts watching fd. The token comes back with each answer about fd; ^uint64(0) is reserved.
 	Add(fd int, token uint64, want Events) error
 	// Modify replaces what is watched for on fd, which was added before. With no wanted events only Broken is
 	// reported.

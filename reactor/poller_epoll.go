@@ -24,6 +24,7 @@ type epoll struct {
 	wakeFD  int
 	woken   atomic.Bool // a wake-up is under way: merge others into it
 	events  []unix.EpollEvent
+	room    int             // how many events the current Wait takes
 	file    *os.File        // owns fd
 	raw     syscall.RawConn // file's, for parking
 	look    func(uintptr) bool
@@ -108,16 +109,16 @@ func (p *epoll) Remove(fd int) error { return p.control(unix.EPOLL_CTL_DEL, fd, 
 
 func (p *epoll) Forgets() bool { return true }
 
-// wait is one epoll_wait. Zero milliseconds only look, and so need not tell the scheduler.
+// wait is one epoll_wait (as epoll_pwait without a mask, which every port has). Zero milliseconds only look, and so need not tell the scheduler.
 func (p *epoll) wait(milliseconds int) (int, error) {
 	var n uintptr
 	var errno unix.Errno
 	if milliseconds == 0 {
-		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.fd),
-			uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), 0, 0, 0)
+		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+			uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.room), 0, 0, 0)
 	} else {
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_WAIT, uintptr(p.fd),
-			uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), uintptr(milliseconds), 0, 0)
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+			uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.room), uintptr(milliseconds), 0, 0)
 	}
 	switch errno {
 	case 0:
@@ -151,6 +152,7 @@ func (p *epoll) Wait(ready []Ready, timeout time.Duration, parked bool) (int, er
 	if len(p.events) < len(ready) {
 		p.events = make([]unix.EpollEvent, len(ready))
 	}
+	p.room = len(ready)
 	var n int
 	var err error
 	switch {

@@ -29,9 +29,9 @@ const (
 	// DefaultTakeoverAfter is how long a turn may last before its loop is taken over.
 	DefaultTakeoverAfter = time.Millisecond
 	// watchMost is how far the watchdog backs off while loops do little.
-	watchMost = 8 * time.Millisecond
+	watchMost = 2 * time.Millisecond
 	// watchIdle is how many times it must find nothing done before it parks.
-	watchIdle = 8
+	watchIdle = 16
 
 	// waryLeast and waryMost bound how long, in milliseconds, a stolen loop gives turns only on other goroutines.
 	waryLeast, waryMost = 10, 160

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -26,6 +27,7 @@ var (
 	loops        = flag.Int("loops", 1, "event loops of netpoll and troupe; bare has one, net has none")
 	bufferSize   = flag.Int("buf", 16<<10, "read buffer of each connection of net, in bytes")
 	blockingMode = flag.Bool("blocking", false, "net and troupe: messages that begin with S, M or Y block their handler")
+	profile      = flag.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
 	lifetime     = flag.Duration("lifetime", 10*time.Minute, "leave after this time in any case")
 )
 
@@ -58,6 +60,17 @@ func run() error {
 	}
 	if _, err := proc.RaiseFileLimit(); err != nil {
 		return err
+	}
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM, syscall.SIGINT)

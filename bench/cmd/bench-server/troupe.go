@@ -1,9 +1,32 @@
 package main
 
-import "errors"
+import (
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/bench/internal/blocking"
+)
 
-// serveTroupe will echo with a troupe actor for each connection; with
-// -blocking (blockingMode) its handler calls blocking.Run on each message.
+// serveTroupe echoes with a troupe actor for each connection. All share one
+// protocol object, since it keeps no state.
 func serveTroupe(addr string, loops int) error {
-	return errors.New("not wired yet")
+	system, err := actors.Start(actors.Options{Loops: loops})
+	if err != nil {
+		return err
+	}
+	listener, err := system.Listen("tcp", addr, actors.Shared(echo{}), actors.ListenOptions{})
+	if err != nil {
+		return err
+	}
+	announce(listener.Addr())
+	<-listener.Done()
+	return listener.Err()
+}
+
+type echo struct{ actors.Base }
+
+func (echo) OnData(c *actors.Conn, p []byte) int {
+	if *blockingMode {
+		blocking.Run(p)
+	}
+	c.Write(p)
+	return len(p)
 }

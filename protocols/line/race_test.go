@@ -1,0 +1,5 @@
+//go:build race
+
+package line_test
+
+const raceEnabled = true

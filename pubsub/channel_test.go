@@ -1,0 +1,106 @@
+package pubsub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// A witness is an actor that watches another until it is terminated.
+func watch(t *testing.T, pid *actor.PID) <-chan *actor.Terminated {
+	t.Helper()
+	root := testSystem().Root
+	watching, over := make(chan struct{}), make(chan *actor.Terminated, 4)
+	watcher := root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
+		switch m := c.Message().(type) {
+		case *actor.Started:
+			c.Watch(pid)
+			close(watching)
+		case *actor.Terminated:
+			over <- m
+		}
+	}))
+	t.Cleanup(func() { root.StopFuture(watcher).Wait() })
+	await(t, watching, "the watcher")
+	return over
+}
+
+// TestChannelPID: a channel is an actor while somebody is subscribed: it takes Publish and can be watched, and ends
+// with the last subscription only.
+func TestChannelPID(t *testing.T) {
+	b, _ := startBroker(t, 1)
+	if b.PID("a") != nil {
+		t.Error("a channel without subscribers has a PID")
+	}
+	one, two := newListener(t), newListener(t)
+	first, second := subscribe(t, b, "a", one), subscribe(t, b, "a", two)
+	pid := b.PID("a")
+	if pid == nil || !pid.Equal(b.PID("a")) {
+		t.Fatal("no PID, or more than one")
+	}
+	over := watch(t, pid)
+	root := testSystem().Root
+	root.Send(pid, Publish{[]byte("sent")})
+	root.Request(pid, Publish{[]byte("requested")})
+	root.Send(pid, "nonsense")
+	root.Send(pid, Publish{make([]byte, MaxPayload+1)})
+	root.Poison(pid) // ignored: a channel ends with its subscriptions
+	root.Stop(pid)
+	publish(t, b, "a", "published")
+	first.Cancel()
+	await(t, one.gone, "Unsubscribed")
+	select {
+	case <-over:
+		t.Error("terminated while somebody is subscribed")
+	default:
+	}
+	second.Cancel()
+	await(t, two.gone, "Unsubscribed")
+	if m := await(t, over, "Terminated"); !m.Who.Equal(pid) {
+		t.Errorf("%v has terminated", m.Who)
+	}
+	if !slices.Equal(two.got, []string{"sent", "requested", "published"}) {
+		t.Errorf("got %q", two.got)
+	}
+	if b.PID("a") != nil {
+		t.Error("the channel is over and has a PID")
+	}
+	await(t, watch(t, pid), "Terminated of who is over already")
+	root.Send(pid, Publish{[]byte("late")}) // to nobody
+}
+
+// TestChannelPIDRace asks for the PID while the last subscriber leaves: whoever gets one and watches is told the end.
+func TestChannelPIDRace(t *testing.T) {
+	b, _ := startBroker(t, 2)
+	for i := range 300 {
+		name := fmt.Sprint(i % 3)
+		l := newListener(t)
+		s := subscribe(t, b, name, l)
+		var running sync.WaitGroup
+		var pid *actor.PID
+		running.Go(func() { pid = b.PID(name) })
+		running.Go(s.Cancel)
+		running.Wait()
+		if pid != nil {
+			await(t, watch(t, pid), "Terminated")
+		}
+		await(t, l.gone, "Unsubscribed")
+	}
+}
+
+// TestStoppedGroup: on loops that have stopped nothing is delivered any more, and nothing leaks.
+func TestStoppedGroup(t *testing.T) {
+	b, g := startBroker(t, 1)
+	subscribe(t, b, "a", newListener(t))
+	b.Close()
+	if err := g.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Publish("a", []byte("x")); err == nil {
+		t.Error("published on loops that have stopped")
+	}
+}
