@@ -112,18 +112,11 @@ var callbackNames = [...]string{
 // connConfig is what the connections of a listener share.
 type connConfig struct {
 	ConnOptions
-	system    *System
-	listener  *Listener // nil for dialled connections
-	factory   Factory
-	network   string
-	transport transport // nil: the socket itself
-	apart     bool      // messages are kept apart in the outbound queue
-}
-
-// A transport takes the place of a connection's socket; used to drive connections in memory.
-type transport interface {
-	reactor.Stream
-	Close()
+	system   *System
+	listener *Listener // nil for dialled connections
+	factory  Factory
+	stream   reactor.Stream // instead of a socket, to drive a connection in memory; or nil
+	apart    bool           // messages are kept apart in the outbound queue
 }
 
 // extra is what only some connections need, so that the others need not have room for it.
@@ -207,7 +200,7 @@ func (c *Conn) RemoteAddr() net.Addr { return c.peer.Addr() }
 func (c *Conn) LocalAddr() net.Addr {
 	c.cell.Lock()
 	defer c.cell.Unlock()
-	if c.cell.Closed() || c.cell.FD() < 0 {
+	if c.cell.Closed() || c.cell.FD() < 0 || c.config.stream != nil {
 		return nil
 	}
 	return reactor.LocalAddr(c.cell.FD())

@@ -59,7 +59,7 @@ func (s *System) Dial(network, address string, factory Factory, o DialOptions) (
 		s.mu.Unlock()
 		return nil, ErrShutdown
 	}
-	c := newConn(newConfig(s, o.ConnOptions, factory, network), s.group.Next(), dialing)
+	c := newConn(newConfig(s, o.ConnOptions, factory), s.group.Next(), dialing)
 	d := &dialState{endpoints: endpoints, socket: o.Socket, fd: -1}
 	c.more().dial = d
 	s.dials[c] = struct{}{}

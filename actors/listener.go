@@ -51,7 +51,7 @@ func (s *System) Listen(network, address string, factory Factory, o ListenOption
 		return nil, err
 	}
 	ln := &Listener{options: o, fd: fd, bound: bound, finished: make(chan struct{})}
-	ln.config = newConfig(s, o.ConnOptions, factory, bound.Network())
+	ln.config = newConfig(s, o.ConnOptions, factory)
 	ln.config.listener = ln
 	loops := s.group.Loops()
 	ln.remaining.Store(int64(len(loops)))
@@ -71,9 +71,9 @@ func (s *System) Listen(network, address string, factory Factory, o ListenOption
 	return ln, nil
 }
 
-func newConfig(s *System, o ConnOptions, factory Factory, network string) *connConfig {
+func newConfig(s *System, o ConnOptions, factory Factory) *connConfig {
 	return &connConfig{
-		ConnOptions: o, system: s, factory: factory, network: network,
+		ConnOptions: o, system: s, factory: factory,
 		apart: o.SlowPolicy == DropOldest || o.SlowPolicy == DropNewest || o.SlowPolicy == Conflate,
 	}
 }

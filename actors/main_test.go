@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	before := openFDs()
 	code := m.Run()
 	if code == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := goleak.Find(throttle); err != nil {
 			fmt.Fprintln(os.Stderr, "left behind:", err)
 			code = 1
 		}

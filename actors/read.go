@@ -19,7 +19,7 @@ func (c *Conn) read(w *reactor.Worker) {
 	}
 	var n int
 	var errno unix.Errno
-	if s := c.stream(); s != nil {
+	if s := c.config.stream; s != nil {
 		n, errno = s.Read(p)
 	} else {
 		n, errno = reactor.Read(c.cell.FD(), p)
@@ -120,7 +120,7 @@ func (c *Conn) endOfStream() {
 
 // broken is what happens when the poller reports an error or a hang-up while nothing is read.
 func (c *Conn) broken() {
-	if c.config.transport == nil {
+	if c.config.stream == nil {
 		if err := reactor.PendingError(c.cell.FD()); err != nil {
 			c.abort(Reason{Code: IOError, Err: ioErrorOf("socket", err)})
 			return

@@ -136,10 +136,7 @@ func (c *Conn) release(l *reactor.Loop) {
 func (c *Conn) hangUp(l *reactor.Loop) {
 	fd := l.Unregister(&c.cell)
 	c.phase = gone
-	switch {
-	case c.config.transport != nil:
-		c.config.transport.Close()
-	case fd >= 0:
+	if fd >= 0 && c.config.stream == nil {
 		if err := reactor.CloseFD(fd); err != nil {
 			c.config.system.counters.closeErrors.Add(1)
 		}
@@ -149,7 +146,7 @@ func (c *Conn) hangUp(l *reactor.Loop) {
 // mayLinger reports whether the connection shall linger, after telling the peer that nothing more will come.
 func (c *Conn) mayLinger() bool {
 	s := c.config.system
-	if c.flags.Load()&flagForce != 0 || c.ended || c.blocked || c.config.Linger < 0 || c.config.transport != nil ||
+	if c.flags.Load()&flagForce != 0 || c.ended || c.blocked || c.config.Linger < 0 || c.config.stream != nil ||
 		c.cell.FD() < 0 || !c.greeted {
 		return false
 	}

@@ -45,6 +45,27 @@ type System struct {
 
 // Start makes a System and starts it. Bad options answer ErrBadOption.
 func Start(o Options) (*System, error) {
+	s, err := newSystem(o)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := reactor.RaiseFDLimit(); err != nil {
+		s.log.Warn("troupe: raising the limit of descriptors", "error", err)
+	}
+	g, err := reactor.Start(reactor.Options{
+		Loops: o.Loops, TakeoverAfter: o.TakeoverAfter, MaxDetached: o.MaxDetached, ReadBuffer: o.ReadBuffer,
+		System:  s.actors,
+		OnFault: func(err error) { s.log.Error("troupe: poller", "error", err) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("actors: %w", err)
+	}
+	s.run(g)
+	return s, nil
+}
+
+// newSystem makes a System that has no loops yet.
+func newSystem(o Options) (*System, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -62,26 +83,12 @@ func Start(o Options) (*System, error) {
 	if o.ActorSystem == nil {
 		o.ActorSystem = newActorSystem(o.Logger)
 	}
-	if _, err := reactor.RaiseFDLimit(); err != nil {
-		o.Logger.Warn("troupe: raising the limit of descriptors", "error", err)
-	}
 	s := &System{
 		options: o, log: o.Logger, actors: o.ActorSystem,
 		listeners: map[*Listener]struct{}{}, dials: map[*Conn]struct{}{}, timers: map[*Timer]struct{}{},
 		quiet: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.tags.init()
-	var err error
-	s.group, err = reactor.Start(reactor.Options{
-		Loops: o.Loops, TakeoverAfter: o.TakeoverAfter, MaxDetached: o.MaxDetached, ReadBuffer: o.ReadBuffer,
-		System:  o.ActorSystem,
-		OnFault: func(err error) { s.log.Error("troupe: poller", "error", err) },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("actors: %w", err)
-	}
-	s.deferred = newDuty(s)
-	s.broker = pubsub.NewBroker(s.group)
 	return s, nil
 }
 

@@ -295,7 +295,7 @@ func (c *Conn) attend() (more bool) {
 
 // flush is one go at writing what is in flight. Without the mutex.
 func (c *Conn) flush(w *reactor.Worker) (bytes, charge int, errno unix.Errno) {
-	bytes, charge, errno = c.out.Flush(w, c.stream(), c.cell.FD())
+	bytes, charge, errno = c.out.Flush(w, c.config.stream, c.cell.FD())
 	if bytes > 0 {
 		c.touched = w.Now
 	}
@@ -303,13 +303,6 @@ func (c *Conn) flush(w *reactor.Worker) (bytes, charge int, errno unix.Errno) {
 		c.blocked, c.waited = true, true
 	}
 	return bytes, charge, errno
-}
-
-func (c *Conn) stream() reactor.Stream {
-	if c.config.transport == nil {
-		return nil
-	}
-	return c.config.transport
 }
 
 // unsettled reports whether the loop has to be told something.

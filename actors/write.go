@@ -108,7 +108,7 @@ func (c *Conn) written(dropped []*reactor.Buffer, wake bool) {
 // other bytes wait, or if no turn is under way, which will see to the rest. With the mutex, which keeps the turn from
 // writing and closing meanwhile.
 func (c *Conn) writeDirectly(p []byte) (rest []byte) {
-	if c.out.Bytes() > 0 || !c.cell.Running() || c.cell.FD() < 0 {
+	if c.out.Bytes() > 0 || !c.cell.Running() || c.config.stream != nil || c.cell.FD() < 0 {
 		return p
 	}
 	n, errno := reactor.Write(c.cell.FD(), p)

@@ -20,7 +20,7 @@ const long = 10 * time.Second
 
 var testSystem = sync.OnceValue(func() *actor.ActorSystem {
 	quiet := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
-	return actor.NewActorSystem(actor.WithLoggerFactory(quiet))
+	return actor.NewActorSystem(actor.WithLoggerFactory(quiet), actor.WithDeadLetterThrottleInterval(time.Millisecond))
 })
 
 // startBroker starts a broker on loops that are stopped when the test ends. By then no buffer may be left.

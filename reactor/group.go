@@ -110,6 +110,7 @@ type Group struct {
 	spares     spares
 	watchdog   *watchdog // nil when loops are not taken over
 	started    time.Time
+	manual     *Manual // instead of goroutines and a clock, or nil
 	faults     atomic.Uint64
 	next       atomic.Uint64
 	spawner    *Spawner
@@ -158,7 +159,12 @@ func (g *Group) Loops() []*Loop { return g.loops }
 func (g *Group) Next() *Loop { return g.loops[(g.next.Add(1)-1)%uint64(len(g.loops))] }
 
 // clock is the time in milliseconds since the group's start. Monotonic.
-func (g *Group) clock() int64 { return int64(time.Since(g.started) / time.Millisecond) }
+func (g *Group) clock() int64 {
+	if g.manual != nil {
+		return g.manual.now.Load()
+	}
+	return int64(time.Since(g.started) / time.Millisecond)
+}
 
 // Clock is the time in milliseconds since the group's start. Safe from any goroutine.
 func (g *Group) Clock() int64 { return g.clock() }

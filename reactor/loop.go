@@ -65,10 +65,14 @@ func newLoop(g *Group, index int) (*Loop, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newLoopOn(p, g, index), nil
+}
+
+func newLoopOn(p Poller, g *Group, index int) *Loop {
 	l := &Loop{group: g, index: index, poller: p, events: make([]Ready, eventsAWait), pace: newPace()}
 	l.wheel.init(0)
 	l.state.Store(stateRun)
-	return l, nil
+	return l
 }
 
 // Index is the loop's place in its group.
@@ -92,6 +96,7 @@ func (l *Loop) own(w *Worker) {
 		l.group.goroutines.Done()
 	}()
 	l.run(w)
+	w.retire()
 	returned = true
 }
 
@@ -101,37 +106,40 @@ func (l *Loop) outlive(w *Worker) {
 		l.own(w)
 		return
 	}
+	w.retire()
 	l.group.goroutines.Done()
 }
 
-// run is the loop: events, then cells that are due, then timers, then the next wait.
+// run is the loop. It returns when the loop has ended, or was taken over.
 func (l *Loop) run(w *Worker) {
-	for {
-		for l.eventAt < l.eventCount {
-			ev := l.events[l.eventAt]
-			l.eventAt++
-			if cell := l.lookup(ev.Token); cell != nil && !l.give(w, cell, ev.Events) {
-				return
-			}
-		}
-		if l.runAt == len(l.runq) {
-			l.takeInbox(w)
-			l.runq, l.nextq, l.runAt = l.nextq, l.runq[:0], 0
-		}
-		for l.runAt < len(l.runq) {
-			cell := l.runq[l.runAt]
-			l.runq[l.runAt] = nil
-			l.runAt++
-			if !l.give(w, cell, 0) {
-				return
-			}
-		}
-		l.wheel.advance(l.now, l.expire)
-		if l.stopping && l.end(w) {
-			return
-		}
+	for l.pass(w) && !(l.stopping && l.end(w)) {
 		l.wait(w)
 	}
+}
+
+// pass serves events, then cells that are due, then timers. It returns false if the loop was taken over.
+func (l *Loop) pass(w *Worker) bool {
+	for l.eventAt < l.eventCount {
+		ev := l.events[l.eventAt]
+		l.eventAt++
+		if cell := l.lookup(ev.Token); cell != nil && !l.give(w, cell, ev.Events) {
+			return false
+		}
+	}
+	if l.runAt == len(l.runq) {
+		l.takeInbox(w)
+		l.runq, l.nextq, l.runAt = l.nextq, l.runq[:0], 0
+	}
+	for l.runAt < len(l.runq) {
+		cell := l.runq[l.runAt]
+		l.runq[l.runAt] = nil
+		l.runAt++
+		if !l.give(w, cell, 0) {
+			return false
+		}
+	}
+	l.wheel.advance(l.now, l.expire)
+	return true
 }
 
 // lookup finds the cell a token names, unless it has gone.
@@ -154,7 +162,7 @@ func (l *Loop) give(w *Worker, cell *Cell, ready Events) bool {
 	if cell.broken {
 		ready, cell.broken = ready|Broken, false
 	}
-	if (cell.blocking || cell.sticky > 0 || l.now < l.waryUntil) && l.detach(cell, ready) {
+	if l.group.manual == nil && (cell.blocking || cell.sticky > 0 || l.now < l.waryUntil) && l.detach(cell, ready) {
 		return true
 	}
 	l.current = cell

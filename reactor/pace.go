@@ -9,7 +9,7 @@ type pace struct {
 }
 
 const (
-	paceWindow = 20   // milliseconds
+	paceWindow = 20       // milliseconds
 	paceQuiet  = 10000000 // turns a second below which a loop is quiet
 )
 

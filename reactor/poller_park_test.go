@@ -8,8 +8,6 @@ import (
 	"time"
 )
 
-func TestEpollPoller(t *testing.T) { testPoller(t, newPoller) }
-
 func newParkHarness(t *testing.T) *pollerHarness {
 	t.Helper()
 	p, err := newPoller()

@@ -120,7 +120,7 @@ func (p *probe) post(t testing.TB, v any) {
 // testSystem is the actor system of all tests.
 var testSystem = sync.OnceValue(func() *actor.ActorSystem {
 	quiet := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
-	return actor.NewActorSystem(actor.WithLoggerFactory(quiet))
+	return actor.NewActorSystem(actor.WithLoggerFactory(quiet), actor.WithDeadLetterThrottleInterval(time.Millisecond))
 })
 
 // startGroup starts a group that is stopped at the end of the test.

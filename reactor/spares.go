@@ -82,6 +82,7 @@ func (s *spares) run(e errand, w *Worker, ch chan errand) {
 			if e, ok := s.next(ch); ok {
 				s.run(e, w, ch)
 			} else {
+				w.retire()
 				s.group.goroutines.Done()
 			}
 		}()
@@ -92,6 +93,7 @@ func (s *spares) run(e errand, w *Worker, ch chan errand) {
 		out := e.cell.turner.Turn(w, e.ready)
 		e.cell.loop.handBack(w, e.cell, out)
 	}
+	w.retire()
 	returned = true
 }
 

@@ -41,6 +41,14 @@ type Worker struct {
 	vectors  []unix.Iovec
 }
 
+// retire gives back what the worker holds when its goroutine ends.
+func (w *Worker) retire() {
+	if w.outbound != nil && w.outbound.chunk != nil {
+		w.outbound.chunk.Release()
+		w.outbound = nil
+	}
+}
+
 func newWorker(buffer int) *Worker {
 	return &Worker{Buffer: make([]byte, buffer), outbound: new(Outbound), vectors: make([]unix.Iovec, 0, maxVectors)}
 }

@@ -167,8 +167,8 @@ func TestSwapToRaw(t *testing.T) {
 
 // TestSwapToLines swaps to another line protocol, which goes on where the first one was.
 func TestSwapToLines(t *testing.T) {
-	var swapped actors.Protocol
-	h := &handler{onSwap: func(next actors.Protocol) { swapped = next }}
+	swapped := make(chan actors.Protocol, 1)
+	h := &handler{onSwap: func(next actors.Protocol) { swapped <- next }}
 	next := line.New(&handler{onLine: answer("2> "), onClose: func(actors.Reason) {}}, line.Options{})
 	h.onLine = func(c *actors.Conn, text string) {
 		c.WriteString("1> " + text + "\r\n")
@@ -177,8 +177,8 @@ func TestSwapToLines(t *testing.T) {
 	c := serve(t, factory(h), actors.ListenOptions{})
 	send(t, c, "\xff\xfd\x01nick\r\nhello\r\n\xff\xfd\x01\xff\xfd\x02w\xff\xfd\x03orld\r\n")
 	expect(t, c, "\xff\xfc\x011> nick\r\n2> hello\r\n\xff\xfc\x02\xff\xfc\x032> world\r\n")
-	if swapped != next {
-		t.Error("OnSwap was told of", swapped)
+	if told := <-swapped; told != next {
+		t.Error("OnSwap was told of", told)
 	}
 }
 
