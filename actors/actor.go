@@ -51,7 +51,7 @@ func (c *Conn) Context() actor.Context {
 	c.PID()
 	c.cell.Lock()
 	defer c.cell.Unlock()
-	context, _ := c.extra.invoker.(actor.Context)
+	context, _ := c.extra.Load().invoker.(actor.Context)
 	return context
 }
 
@@ -118,8 +118,8 @@ func (c *Conn) serveSystem() {
 			c.abort(Reason{Code: LocalClose})
 			continue
 		}
-		if c.extra.invoker != nil {
-			c.extra.invoker.InvokeSystemMessage(message)
+		if x := c.extra.Load(); x != nil && x.actor != nil {
+			x.actor.InvokeSystemMessage(message)
 		}
 	}
 }
@@ -141,8 +141,8 @@ func (s *System) deadLetter(c *Conn, message any) {
 	s.counters.deadLetters.Add(1)
 	c.cell.Lock()
 	var pid *actor.PID
-	if c.extra != nil {
-		pid = c.extra.pid
+	if x := c.extra.Load(); x != nil {
+		pid = x.pid
 	}
 	c.cell.Unlock()
 	if pid == nil {

@@ -39,8 +39,6 @@ func (c *Conn) endFor(r Reason, flags uint32) {
 func (c *Conn) demandEnd(r Reason, flags uint32) {
 	if x := c.more(); x.reason.Code == 0 {
 		x.reason = r
-	} else if x.reason.Code == PeerClosed && r.Code == SlowPeer {
-		x.reason = r
 	}
 	c.flags.Or(flags)
 }
@@ -109,8 +107,11 @@ func (c *Conn) conclude() {
 	x.unserved = c.cell.Close()
 	c.cell.Unlock()
 	if lost != nil {
-		x.reason.Lost = lost.Discard()
-		c.config.system.counters.lostBytes.Add(uint64(x.reason.Lost))
+		n := lost.Discard()
+		c.cell.Lock()
+		x.reason.Lost = n
+		c.cell.Unlock()
+		c.config.system.counters.lostBytes.Add(uint64(n))
 	}
 	c.config.system.counters.closed[x.reason.Code].Add(1)
 	c.bury()
@@ -119,7 +120,7 @@ func (c *Conn) conclude() {
 // bury runs what is due at the end: fallbacks, finish and unsubscribed hooks, and OnClose last. If one of them panics
 // it is called again, in the next turn, and goes on after it.
 func (c *Conn) bury() {
-	x := c.extra
+	x := c.extra.Load()
 	for len(x.unserved) > 0 {
 		item := x.unserved[0]
 		x.unserved = x.unserved[1:]

@@ -20,10 +20,10 @@ type Conn struct {
 	// that runs the connection's turn, and to Settle, which never runs beside a turn.
 	cell     reactor.Cell
 	config   *connConfig
-	protocol Protocol          // the turn's
-	out      *reactor.Outbound // guarded; nil while there is nothing to write and no turn is under way
-	tail     *reactor.Buffer   // the turn's: what OnData left
-	extra    *extra            // guarded; what only some connections need
+	protocol Protocol              // the turn's
+	out      *reactor.Outbound     // guarded; nil while there is nothing to write and no turn is under way
+	tail     *reactor.Buffer       // the turn's: what OnData left
+	extra    atomic.Pointer[extra] // set with the mutex; what only some connections need
 	peer     reactor.Peer
 	flags    atomic.Uint32
 	slot     atomic.Uint32  // loop << 24 | index, for Ref
@@ -33,6 +33,7 @@ type Conn struct {
 	phase    phase          // the turn's
 	callback callback       // the turn's: which one is running
 	blocked  bool           // the turn's: the socket takes no more; Writable is awaited
+	moved    bool           // guarded: bytes were written directly
 	waited   bool           // the turn's: it was blocked since OnDrained was last due
 	choked   bool           // the turn's: too much is pending to read on
 	ended    bool           // the turn's: the peer has shut its sending side
@@ -121,14 +122,15 @@ type connConfig struct {
 
 // extra is what only some connections need, so that the others need not have room for it.
 type extra struct {
-	reason   Reason     // guarded; the first one given wins
-	next     []Protocol // guarded: what Swap was given
-	pid      *actor.PID // guarded
-	invoker  actor.MessageInvoker
-	tags     []string // guarded by the System's registry of tags
-	dropped  Dropped  // guarded
-	starting []*Timer // guarded: to be started or stopped by Settle
+	reason   Reason               // guarded; the first one given wins
+	next     []Protocol           // guarded: what Swap was given
+	pid      *actor.PID           // guarded
+	invoker  actor.MessageInvoker // guarded
+	tags     []string             // guarded by the System's registry of tags
+	dropped  Dropped              // guarded
+	starting []*Timer             // guarded: to be started or stopped by Settle
 
+	actor         actor.MessageInvoker                   // the turn's: invoker, as of its begin
 	timers        map[*Timer]struct{}                    // guarded: those that were started and have not finished
 	subscriptions map[*pubsub.Subscription]*subscription // guarded
 	history       supervision.History                    // the turn's
@@ -162,11 +164,13 @@ func newConn(config *connConfig, l *reactor.Loop, p phase) *Conn {
 
 // more is extra, made where it is missing. The mutex must be held.
 func (c *Conn) more() *extra {
-	if c.extra == nil {
-		c.extra = new(extra)
-		c.extra.idle.Owner, c.extra.deadline.Owner = (*turner)(c), (*turner)(c)
+	x := c.extra.Load()
+	if x == nil {
+		x = new(extra)
+		x.idle.Owner, x.deadline.Owner = (*turner)(c), (*turner)(c)
+		c.extra.Store(x)
 	}
-	return c.extra
+	return x
 }
 
 // lockedMore is more for the turn, which may read extra without the mutex once it is there.
@@ -217,10 +221,10 @@ func (c *Conn) Buffered() int {
 func (c *Conn) Dropped() Dropped {
 	c.cell.Lock()
 	defer c.cell.Unlock()
-	if c.extra == nil {
-		return Dropped{}
+	if x := c.extra.Load(); x != nil {
+		return x.dropped
 	}
-	return c.extra.dropped
+	return Dropped{}
 }
 
 // Closed reports whether the connection is closed or closing, so that writes are refused.

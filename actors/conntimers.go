@@ -58,7 +58,7 @@ func (h *connTimers) postTimer(t *Timer) { (*Conn)(h).cell.Post(t, 0) }
 func (h *connTimers) forgetTimer(t *Timer) {
 	c := (*Conn)(h)
 	c.cell.Lock()
-	delete(c.extra.timers, t)
+	delete(c.extra.Load().timers, t)
 	c.cell.Unlock()
 }
 
@@ -75,7 +75,7 @@ func (h *connTimers) clock() int64 { return h.config.system.group.Clock() }
 func (c *Conn) anyTimer() *Timer {
 	c.cell.Lock()
 	defer c.cell.Unlock()
-	for t := range c.extra.timers {
+	for t := range c.extra.Load().timers {
 		return t
 	}
 	return nil

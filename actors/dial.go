@@ -85,10 +85,11 @@ func (s *System) Dial(network, address string, factory Factory, o DialOptions) (
 
 // connect goes on with dialling. It reports whether the connection is established.
 func (c *Conn) connect(events reactor.Events) bool {
-	d := c.extra.dial
+	d := c.extra.Load().dial
 	switch {
-	case c.flags.Load()&flagsEnd != 0:
+	case c.flags.Load()&(flagsEnd|flagShutdown) != 0:
 		d.stop()
+		c.abort(Reason{Code: Shutdown}) // unless it is closed for another reason already
 		return false
 	case c.take(flagDeadline):
 		d.stop()
@@ -173,7 +174,7 @@ func (d *dialState) stop() {
 
 // settleDial registers the socket of a new try and takes away that of a failed one.
 func (c *Conn) settleDial(l *reactor.Loop) {
-	d := c.extra.dial
+	d := c.extra.Load().dial
 	if d.failed {
 		d.failed = false
 		l.Unregister(&c.cell)
@@ -183,7 +184,7 @@ func (c *Conn) settleDial(l *reactor.Loop) {
 	}
 	if d.retry {
 		d.retry = false
-		l.Arm(&c.extra.idle, l.Now()+dialRetry) // unused while dialling
+		l.Arm(&c.extra.Load().idle, l.Now()+dialRetry) // unused while dialling
 	}
 	if !d.fresh {
 		return

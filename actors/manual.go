@@ -53,7 +53,7 @@ func (c *Conn) reason() (Reason, bool) {
 	if c.phase < closed {
 		return Reason{}, false
 	}
-	return c.extra.reason, true
+	return c.extra.Load().reason, true
 }
 
 // run lets the System live on a group of loops.

@@ -42,7 +42,7 @@ type Protocol interface {
 	OnShutdown(c *Conn) time.Duration
 
 	// OnClose is called once, when the connection is over. Nothing can be written any more. It also tells that a dialled
-	// connection could not be established (DialFailed); only then OnOpen was not called before.
+	// connection was not established: that failed (DialFailed), or it was closed before. Only then OnOpen was not called.
 	OnClose(c *Conn, reason Reason)
 }
 

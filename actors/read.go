@@ -43,7 +43,7 @@ func (c *Conn) deliver(p []byte) {
 	if c.tail != nil {
 		p = c.rejoin(p)
 	}
-	for len(p) > 0 && c.live() {
+	for len(p) > 0 && c.live() && c.flags.Load()&flagSuspended == 0 {
 		c.callback = inData
 		n := c.protocol.OnData(c, p)
 		c.callback = none

@@ -15,8 +15,7 @@ const (
 	HalfClosed
 	// IdleTimeout: nothing moved for as long as SetTimeout says.
 	IdleTimeout
-	// SlowPeer: the peer did not take what was written to it, and the policy is Disconnect; or it did not take the rest
-	// within ConnOptions.CloseTimeout after a close.
+	// SlowPeer: the peer did not take what was written to it, and the policy is Disconnect.
 	SlowPeer
 	// IOError: reading or writing failed; Err says how.
 	IOError
@@ -46,7 +45,7 @@ func (c ReasonCode) String() string {
 // A Reason says why a connection is over.
 type Reason struct {
 	Code ReasonCode
-	Err  error // more about it, or nil
+	Err  error // more about it, or nil; ErrCloseTimeout if the peer did not take the rest in time after a close
 	Lost int   // bytes that were written by the protocol and never reached the socket
 }
 

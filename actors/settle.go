@@ -69,8 +69,9 @@ func (c *Conn) settleTimers(l *reactor.Loop) {
 
 func (c *Conn) settleStarting(l *reactor.Loop) {
 	c.cell.Lock()
-	starting := c.extra.starting
-	c.extra.starting = nil
+	x := c.more()
+	starting := x.starting
+	x.starting = nil
 	c.cell.Unlock()
 	for _, t := range starting {
 		t.settle(l)
@@ -81,20 +82,19 @@ func (c *Conn) settleStarting(l *reactor.Loop) {
 // up when it runs out.
 func (t *turner) Expire(l *reactor.Loop, timer *reactor.Timer) {
 	c := (*Conn)(t)
-	if timer == &c.extra.deadline {
+	if timer == &c.extra.Load().deadline {
 		c.raise(flagDeadline)
 		return
 	}
-	if c.phase == dialing { // settleDial's retry
+	idle := int64(c.idleMS.Load())
+	switch {
+	case c.cell.Detached(): // a callback is running: that is not idle
+		l.Arm(timer, l.Now()+max(1, idle))
+		return
+	case c.phase == dialing: // settleDial's retry
 		c.cell.Due()
 		return
-	}
-	idle := int64(c.idleMS.Load())
-	if idle == 0 || c.phase >= concluding {
-		return
-	}
-	if c.cell.Detached() { // a callback is running: that is not idle
-		l.Arm(timer, l.Now()+idle)
+	case idle == 0 || c.phase >= concluding:
 		return
 	}
 	if due := c.touched + idle; due > l.Now() {
@@ -110,7 +110,7 @@ func (t *turner) Expire(l *reactor.Loop, timer *reactor.Timer) {
 // linger before: the peer may be sending still, and the kernel answers bytes that nobody reads by a reset, which makes
 // the peer forget what it has not read yet, such as a goodbye.
 func (c *Conn) release(l *reactor.Loop) {
-	x := c.extra
+	x := c.extra.Load()
 	l.Disarm(&x.idle)
 	l.Disarm(&x.deadline)
 	c.settleStarting(l)

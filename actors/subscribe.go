@@ -98,7 +98,7 @@ func (c *Conn) serveDelivery(d *delivery) {
 
 func (c *Conn) serveEnding(e *ending) {
 	c.cell.Lock()
-	delete(c.extra.subscriptions, e.of)
+	delete(c.more().subscriptions, e.of)
 	c.cell.Unlock()
 	c.unsubscribed(e.subscription, e.of)
 }
@@ -119,10 +119,11 @@ func (c *Conn) unsubscribeAll() {
 		c.cell.Lock()
 		var of *pubsub.Subscription
 		var mine *subscription
-		for of, mine = range c.extra.subscriptions {
+		x := c.more()
+		for of, mine = range x.subscriptions {
 			break
 		}
-		delete(c.extra.subscriptions, of)
+		delete(x.subscriptions, of)
 		c.cell.Unlock()
 		if of == nil {
 			return

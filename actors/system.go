@@ -135,7 +135,7 @@ func (s *System) each(f func(*Conn)) {
 
 // left is called when a connection has ended.
 func (s *System) left(c *Conn) {
-	if c.extra != nil && c.extra.dial != nil {
+	if x := c.extra.Load(); x != nil && x.dial != nil {
 		s.mu.Lock()
 		delete(s.dials, c)
 		s.mu.Unlock()

@@ -94,8 +94,9 @@ func (c *Conn) setTag(tag string, take bool) (loser *Conn, err error) {
 func (c *Conn) dropTag(tag string) {
 	c.cell.Lock()
 	defer c.cell.Unlock()
-	if i := slices.Index(c.extra.tags, tag); i >= 0 {
-		c.extra.tags = slices.Delete(c.extra.tags, i, i+1)
+	x := c.more()
+	if i := slices.Index(x.tags, tag); i >= 0 {
+		x.tags = slices.Delete(x.tags, i, i+1)
 	}
 }
 
@@ -116,10 +117,10 @@ func (c *Conn) DropTag(tag string) bool {
 func (c *Conn) Tags() []string {
 	c.cell.Lock()
 	defer c.cell.Unlock()
-	if c.extra == nil {
-		return nil
+	if x := c.extra.Load(); x != nil {
+		return slices.Clone(x.tags)
 	}
-	return slices.Clone(c.extra.tags)
+	return nil
 }
 
 // forget takes all its tags from a connection that is over.

@@ -41,8 +41,14 @@ func (c *Conn) begin(w *reactor.Worker, events reactor.Events) {
 	if c.out == nil {
 		c.out = w.Lend()
 	}
+	if x := c.extra.Load(); x != nil {
+		x.actor = x.invoker
+	}
 	system := c.cell.HasSystem()
 	c.cell.Unlock()
+	if events&reactor.Writable != 0 {
+		c.blocked = false
+	}
 	if system {
 		c.serveSystem()
 	}
@@ -50,9 +56,6 @@ func (c *Conn) begin(w *reactor.Worker, events reactor.Events) {
 
 // serve is the turn of an open connection.
 func (c *Conn) serve(w *reactor.Worker, events reactor.Events) {
-	if events&reactor.Writable != 0 {
-		c.blocked = false
-	}
 	if c.flags.Load()&flagsServe != 0 {
 		c.serveFlags()
 	}
@@ -82,7 +85,7 @@ func (c *Conn) serveFlags() {
 	if c.flags.Load()&flagSwap != 0 {
 		c.swap()
 	}
-	if c.take(flagData) && c.live() && c.tail != nil {
+	if c.take(flagData) && c.tail != nil {
 		c.deliver(nil)
 	}
 	if c.take(flagDrained) && c.live() {
@@ -137,8 +140,8 @@ func (c *Conn) serveItem(item any) {
 		return
 	default:
 		c.callback = inMessage
-		if x := c.extra; x != nil && x.invoker != nil {
-			x.invoker.InvokeUserMessage(item)
+		if x := c.extra.Load(); x != nil && x.actor != nil {
+			x.actor.InvokeUserMessage(item)
 		} else {
 			c.protocol.OnMessage(c, actor.UnwrapEnvelopeMessage(item))
 		}
@@ -150,7 +153,7 @@ func (c *Conn) serveItem(item any) {
 func (c *Conn) swap() {
 	for c.live() {
 		c.cell.Lock()
-		x := c.extra
+		x := c.extra.Load()
 		if len(x.next) == 0 {
 			c.flags.And(^uint32(flagSwap))
 			c.cell.Unlock()
@@ -210,7 +213,7 @@ func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
 	c.callback = inOpen
 	c.protocol.OnOpen(c)
 	c.callback = none
-	if x := c.extra; x != nil && x.dial != nil {
+	if x := c.extra.Load(); x != nil && x.dial != nil {
 		x.deadlineAt = 0
 		c.established()
 	}
@@ -227,7 +230,7 @@ func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
 func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 	c.cell.Lock()
 	for range flushRounds {
-		if c.blocked || !c.out.Take() {
+		if !c.mayWrite() || !c.out.Take() {
 			break
 		}
 		c.cell.Unlock()
@@ -249,12 +252,19 @@ func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 		more = c.attend()
 		c.cell.Lock()
 	}
-	if bytes := c.out.Bytes(); bytes > c.config.MaxOutbound/2 && !c.choked {
+	if c.moved {
+		c.moved, c.touched = false, w.Now
+	}
+	if c.out.Bytes() > c.config.MaxOutbound/2 {
 		c.choked = true
 	}
-	if c.out != nil && c.out.Empty() {
-		w.Reclaim(c.out)
-		c.out = nil
+	if c.out.Empty() {
+		if c.out != nil {
+			w.Reclaim(c.out)
+			c.out = nil
+		}
+	} else if c.mayWrite() { // others write as fast as the socket takes it
+		more = true
 	}
 	out := c.cell.End(more, !c.live())
 	if c.unsettled() {
@@ -290,8 +300,11 @@ func (c *Conn) attend() (more bool) {
 		c.waited = false
 		c.flags.Or(flagDrained)
 	}
-	return c.flags.Load()&flagsServe != 0
+	return c.live() && c.flags.Load()&flagsServe != 0
 }
+
+// mayWrite reports whether the socket is there and, as far as is known, takes bytes.
+func (c *Conn) mayWrite() bool { return !c.blocked && (c.phase == opened || c.phase == backingOff) }
 
 // flush is one go at writing what is in flight. Without the mutex.
 func (c *Conn) flush(w *reactor.Worker) (bytes, charge int, errno unix.Errno) {

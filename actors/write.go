@@ -115,6 +115,7 @@ func (c *Conn) writeDirectly(p []byte) (rest []byte) {
 	if errno != 0 {
 		return p // the turn meets the error again when it flushes
 	}
+	c.moved = true
 	c.config.system.counters.direct.Add(uint64(n))
 	return p[n:]
 }
