@@ -118,6 +118,7 @@ type connConfig struct {
 	factory  Factory
 	stream   reactor.Stream // instead of a socket, to drive a connection in memory; or nil
 	apart    bool           // messages are kept apart in the outbound queue
+	takeMost int            // bytes put in flight at once, where messages may be dropped; or 0
 }
 
 // extra is what only some connections need, so that the others need not have room for it.

@@ -72,10 +72,13 @@ func (s *System) Listen(network, address string, factory Factory, o ListenOption
 }
 
 func newConfig(s *System, o ConnOptions, factory Factory) *connConfig {
-	return &connConfig{
-		ConnOptions: o, system: s, factory: factory,
-		apart: o.SlowPolicy == DropOldest || o.SlowPolicy == DropNewest || o.SlowPolicy == Conflate,
+	c := &connConfig{ConnOptions: o, system: s, factory: factory}
+	switch o.SlowPolicy {
+	case DropOldest, DropNewest, Conflate:
+		c.apart = true
+		c.takeMost = min(64<<10, o.MaxOutbound/4)
 	}
+	return c
 }
 
 // Addr is the address the listener is bound to, with the port that the kernel chose.

@@ -230,7 +230,7 @@ func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
 func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 	c.cell.Lock()
 	for range flushRounds {
-		if !c.mayWrite() || !c.out.Take() {
+		if !c.mayWrite() || !c.out.TakeMost(c.config.takeMost) {
 			break
 		}
 		c.cell.Unlock()

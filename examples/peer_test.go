@@ -11,7 +11,17 @@ import (
 // A peer is somebody who talks to a program: a socket of this process, or a client that people use.
 type peer struct {
 	*output
-	in io.WriteCloser
+	in      io.WriteCloser
+	staysOn bool // until its standard input ends too, as nc does
+}
+
+// expectEnd waits until the program has closed the connection and returns what came since the last expect.
+func (p *peer) expectEnd(t testing.TB) (rest string) {
+	t.Helper()
+	if p.staysOn {
+		p.in.Close()
+	}
+	return p.output.expectEnd(t)
 }
 
 // kinds are the ways to connect. Each test of a conversation is done in each of them.
@@ -50,7 +60,7 @@ func dial(t testing.TB, network, address string) *peer {
 		o.end()
 	}()
 	t.Cleanup(func() { c.Close(); <-done })
-	return &peer{o, c}
+	return &peer{output: o, in: c}
 }
 
 func connectTool(t testing.TB, name string, args ...string) *peer {
@@ -78,7 +88,7 @@ func connectTool(t testing.TB, name string, args ...string) *peer {
 		o.end()
 	}()
 	t.Cleanup(func() { cmd.Process.Kill(); <-done })
-	return &peer{o, in}
+	return &peer{output: o, in: in, staysOn: name == "nc"}
 }
 
 func (p *peer) send(t testing.TB, text string) {

@@ -166,16 +166,19 @@ func (o *Outbound) DropOldest(need int) (dropped []*Buffer, bytes int) {
 	}
 	if o.head == len(o.pending) {
 		o.pending, o.head = o.pending[:0], 0
-	} else if o.head > 64 && o.head > len(o.pending)/2 && len(o.keys) == 0 {
-		o.pending = slices.Delete(o.pending, 0, o.head)
-		o.head = 0
+	} else {
+		o.compact()
 	}
 	return dropped, bytes
 }
 
-// Take moves what is pending into flight, if nothing is, and reports whether something is in flight then. For the
+// Take moves all that is pending into flight, if nothing is, and reports whether something is in flight then. For the
 // consumer, with the lock.
-func (o *Outbound) Take() bool {
+func (o *Outbound) Take() bool { return o.TakeMost(0) }
+
+// TakeMost is Take, but takes only messages of limit bytes, at least one, so that the rest can still be dropped. A limit
+// of zero is none.
+func (o *Outbound) TakeMost(limit int) bool {
 	if o == nil {
 		return false
 	}
@@ -185,10 +188,47 @@ func (o *Outbound) Take() bool {
 	if o.head == len(o.pending) {
 		return false
 	}
+	if limit > 0 && o.takeSome(limit) {
+		return true
+	}
 	o.flight, o.pending = o.pending, o.flight[:0]
 	o.at, o.head = o.head, 0
 	clear(o.keys)
 	return true
+}
+
+// takeSome takes messages of limit bytes, unless that would be all.
+func (o *Outbound) takeSome(limit int) bool {
+	end := o.head
+	for n := 0; end < len(o.pending) && n < limit; end++ {
+		n += len(o.pending[end].bytes) + o.pending[end].cost
+	}
+	if end == len(o.pending) {
+		return false
+	}
+	taken := o.pending[o.head:end]
+	o.flight, o.at = append(o.flight[:0], taken...), 0
+	for i := range taken {
+		if taken[i].key != "" {
+			delete(o.keys, taken[i].key)
+		}
+		taken[i] = frame{}
+	}
+	o.head = end
+	o.compact()
+	return true
+}
+
+// compact forgets dropped and taken entries when they are the larger part.
+func (o *Outbound) compact() {
+	if o.head <= 64 || o.head <= len(o.pending)/2 {
+		return
+	}
+	o.pending = slices.Delete(o.pending, 0, o.head)
+	for key := range o.keys {
+		o.keys[key] -= o.head
+	}
+	o.head = 0
 }
 
 // A Stream takes the place of a socket: what Read and Write do to one.

@@ -28,9 +28,9 @@ type epoll struct {
 	file    *os.File        // owns fd
 	raw     syscall.RawConn // file's, for parking
 	look    func(uintptr) bool
-	found   int   // what look's last call found
-	lookErr error // and how it failed
-	parkEnd time.Time
+	found   int       // what look's last call found
+	lookErr error     // and how it failed
+	parkEnd time.Time // the deadline that is set, or none
 }
 
 // wakeToken marks the eventfd's events; no slot has it.
@@ -131,21 +131,32 @@ func (p *epoll) wait(milliseconds int) (int, error) {
 
 // park waits in the runtime's poller until the epoll descriptor has something to report.
 func (p *epoll) park(timeout time.Duration) (int, error) {
-	var end time.Time
-	if timeout > 0 {
-		end = time.Now().Add(timeout)
-	}
-	if !end.IsZero() || !p.parkEnd.IsZero() {
-		if err := p.file.SetReadDeadline(end); err != nil {
-			return 0, fmt.Errorf("reactor: park: %w", err)
-		}
-		p.parkEnd = end
+	if err := p.setDeadline(timeout); err != nil {
+		return 0, fmt.Errorf("reactor: park: %w", err)
 	}
 	p.found, p.lookErr = 0, nil
 	if err := p.raw.Read(p.look); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, fmt.Errorf("reactor: park: %w", err)
 	}
 	return p.found, p.lookErr
+}
+
+// setDeadline sees to it that park ends when the timeout is over, or before. A deadline costs the runtime a timer, and
+// most waits end long before it: one that is set and still to come is kept if it is no later than what is wanted.
+func (p *epoll) setDeadline(timeout time.Duration) error {
+	if timeout < 0 && p.parkEnd.IsZero() {
+		return nil
+	}
+	now := time.Now()
+	var end time.Time
+	if timeout >= 0 {
+		end = now.Add(timeout)
+	}
+	if p.parkEnd.After(now) && (end.IsZero() || !end.Before(p.parkEnd)) {
+		return nil
+	}
+	p.parkEnd = end
+	return p.file.SetReadDeadline(end)
 }
 
 func (p *epoll) Wait(ready []Ready, timeout time.Duration, parked bool) (int, error) {
