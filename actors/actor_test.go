@@ -37,7 +37,9 @@ func TestActorMessages(t *testing.T) {
 	if m := get(t, got, "message"); m != "plain" {
 		t.Error(m)
 	}
-	root.Copy().WithHeaders(map[string]string{"from": " me"}).Send(c.PID(), "greetings")
+	envelope := &actor.MessageEnvelope{Message: "greetings"}
+	envelope.SetHeader("from", " me")
+	root.Send(c.PID(), envelope)
 	if m := get(t, got, "message"); m != "greetings me" {
 		t.Error(m)
 	}

@@ -96,9 +96,11 @@ func TestShutdownOfPeersThatNeverRead(t *testing.T) {
 		easy := newProbe(t)
 		one(t, s, easy, actors.ListenOptions{})
 		const limit = 500 * time.Millisecond
+		want := context.DeadlineExceeded
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		if cancelled {
 			cancel()
+			want = context.Canceled
 			ctx, cancel = context.WithCancel(context.Background())
 			go func() { get(t, easy.closed, "OnClose"); cancel() }()
 		}
@@ -106,7 +108,7 @@ func TestShutdownOfPeersThatNeverRead(t *testing.T) {
 		err := s.Shutdown(ctx)
 		cancel()
 		var failure *actors.ShutdownError
-		if !errors.As(err, &failure) || failure.Forced != 5 || failure.Stuck != 0 || !errors.Is(err, ctx.Err()) && ctx.Err() != nil {
+		if !errors.As(err, &failure) || failure.Forced != 5 || failure.Stuck != 0 || !errors.Is(err, want) {
 			t.Errorf("cancelled %v: %v", cancelled, err)
 		}
 		if d := time.Since(begin); d > limit+time.Second {
@@ -283,8 +285,18 @@ func TestShutdownOfBusySystem(t *testing.T) {
 				c.Close()
 			})
 		}
-		act(func() { s.Defer(func() {}) })
-		act(func() { s.After(time.Millisecond, func() {}) })
+		act(func() { // what was taken is done
+			done := make(chan struct{})
+			if s.Defer(func() { close(done) }) == nil {
+				ended(t, done, "a deferred task")
+			}
+		})
+		act(func() {
+			done := make(chan struct{})
+			if _, err := s.Every(time.Millisecond, 1, func() {}, func() { close(done) }); err == nil {
+				ended(t, done, "a timer's finish hook")
+			}
+		})
 		act(func() {
 			if c, err := s.Dial("tcp", ln.Addr().String(), actors.Shared(echo{}), actors.DialOptions{}); err == nil {
 				c.WriteString("x")
@@ -292,7 +304,11 @@ func TestShutdownOfBusySystem(t *testing.T) {
 				c.Close()
 			}
 		})
-		act(func() { ln.Each(actors.Ref{}, func(c *actors.Conn) { c.WriteString("y") }, nil) })
+		act(func() {
+			done := make(chan struct{})
+			ln.Each(actors.Ref{}, func(c *actors.Conn) { c.WriteString("y") }, func() { close(done) })
+			ended(t, done, "Each")
+		})
 		until(t, "it is busy", func() bool { return ln.Accepted() > 20 })
 		err, _ := shutdownWithin(s, patience)
 		close(stop)
@@ -300,6 +316,15 @@ func TestShutdownOfBusySystem(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// ended is get for other goroutines than the test's.
+func ended(t testing.TB, ch <-chan struct{}, what string) {
+	select {
+	case <-ch:
+	case <-time.After(patience):
+		t.Error("did not end:", what)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestScreen(t *testing.T) {
 	alice := dial(t, "tcp", server.address)
 	alice.expect(t, "\r"+loginPrompt)
 	alice.send(t, "alice\r\n")
-	screen := "\rWelcome, alice! You are one of 1. Type /help for help.\r\n> \ralice joined chat.\r\n> "
+	screen := "\rWelcome, alice! People here: 1. Type /help for help.\r\n> \ralice joined chat.\r\n> "
 	if before := alice.expect(t, screen); before != "" {
 		t.Errorf("%q came before", before)
 	}

@@ -108,3 +108,34 @@ func TestCloseThenStop(t *testing.T) {
 		t.Errorf("%d delivered", len(l.got))
 	}
 }
+
+// TestInsideCallbacks: subscribers may publish, subscribe and cancel from within their callbacks, on the same channel.
+func TestInsideCallbacks(t *testing.T) {
+	b, _ := startBroker(t, 1)
+	first, second := newListener(t), newListener(t)
+	var s, next *Subscription
+	ready := make(chan struct{})
+	first.onText = func(text string) {
+		<-ready
+		switch text {
+		case "1":
+			publish(t, b, "a", "2")
+			next = subscribe(t, b, "a", second)
+			publish(t, b, "a", "3")
+		case "2":
+			s.Cancel()
+			s.Cancel()
+		case "3":
+			publish(t, b, "a", "4") // the cancellation is on its way: for the second only
+		}
+	}
+	s = subscribe(t, b, "a", first)
+	close(ready)
+	publish(t, b, "a", "1")
+	await(t, first.gone, "Unsubscribed")
+	next.Cancel()
+	await(t, second.gone, "Unsubscribed")
+	if !slices.Equal(second.got, []string{"3", "4"}) {
+		t.Errorf("the second got %q", second.got)
+	}
+}

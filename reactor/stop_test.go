@@ -262,3 +262,39 @@ func TestAfterlifeMail(t *testing.T) {
 		t.Error("the mail was never served")
 	}
 }
+
+// TestAfterlifeGoexit: user code that ends its goroutine, again and again, does not keep Stop from its end.
+func TestAfterlifeGoexit(t *testing.T) {
+	for name, declared := range map[string]bool{"taken over": false, "declared": true} {
+		t.Run(name, func(t *testing.T) {
+			g := startGroup(t, Options{Loops: 1})
+			p := newProbe(g.Next())
+			p.cell.blocking = declared
+			s := newStuck()
+			p.most = 1
+			last := make(chan struct{})
+			p.onMail = func(v any) {
+				switch v := v.(type) {
+				case *stuck:
+					serveStuck(v)
+				case nil:
+					close(last)
+				}
+				runtime.Goexit()
+			}
+			p.post(t, s)
+			await(t, s.entered, "the stuck turn")
+			eventually(t, "it is beside the loop", func() bool { return g.Stats().Busy == 1 })
+			p.post(t, 1)
+			p.post(t, 2)
+			p.post(t, nil)
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			defer cancel()
+			if err := g.Stop(ctx); err == nil {
+				t.Error("Stop did not wait")
+			}
+			close(s.leave)
+			await(t, last, "the last message")
+		})
+	}
+}

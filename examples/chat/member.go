@@ -22,7 +22,7 @@ type member struct {
 }
 
 func (m *member) OnOpen(c *actors.Conn) {
-	tell(c, "Welcome, %s! You are one of %d. Type /help for help.", m.nickname, c.System().Broker().Subscribers(room)+1)
+	tell(c, "Welcome, %s! People here: %d. Type /help for help.", m.nickname, c.System().Broker().Subscribers(room)+1)
 	c.SetTimeout(m.ping)
 	if _, err := c.Subscribe(room, actors.SubscribeOptions{Handler: m.hear}); err != nil {
 		c.Fail(err)

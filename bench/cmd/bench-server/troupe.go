@@ -8,7 +8,16 @@ import (
 // serveTroupe echoes with a troupe actor for each connection. All share one
 // protocol object, since it keeps no state.
 func serveTroupe(addr string, loops int) error {
-	system, err := actors.Start(actors.Options{Loops: loops})
+	return serveSystem(addr, actors.Options{Loops: loops})
+}
+
+// serveTroupeInline never takes a loop over.
+func serveTroupeInline(addr string, loops int) error {
+	return serveSystem(addr, actors.Options{Loops: loops, TakeoverAfter: -1})
+}
+
+func serveSystem(addr string, o actors.Options) error {
+	system, err := actors.Start(o)
 	if err != nil {
 		return err
 	}

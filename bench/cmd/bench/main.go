@@ -27,7 +27,10 @@ import (
 )
 
 // allKinds are the kinds of bench-server, in the order of the tables.
-var allKinds = []string{"bare", "net", "netpoll", "troupe"}
+var allKinds = []string{"bare", "net", "netpoll", "troupe", "troupe-inline"}
+
+// usualKinds are those that are compared unless -kinds says otherwise.
+var usualKinds = allKinds[:4]
 
 // options are the flags, the same for each subcommand.
 type options struct {
@@ -78,7 +81,7 @@ func parse(name string, args []string) (options, error) {
 	flags.DurationVar(&o.warmup, "warmup", 500*time.Millisecond, "time of load before the window")
 	flags.StringVar(&o.json, "json", "", "write every report to this file")
 	flags.StringVar(&o.bin, "bin", "", "directory of bench-server and bench-load; built afresh if empty")
-	kinds := flags.String("kinds", strings.Join(allKinds, ","), "servers, by comma")
+	kinds := flags.String("kinds", strings.Join(usualKinds, ","), "servers, by comma")
 	workloads := flags.String("workloads", "", "only these workloads, by comma")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -87,13 +87,13 @@ func pacedSuite(o options) suite {
 
 func blockedSuite(o options) suite {
 	blocked := func(rate float64) load.Config {
-		return load.Config{Conns: 64, BlockedConns: 30, Size: 64, Depth: 1, Rate: rate, Spin: rate > 0, Warmup: o.warmup, Duration: o.duration}
+		return load.Config{Conns: 64, BlockedConns: 100, Size: 64, Depth: 1, Rate: rate, Spin: rate > 0, Warmup: o.warmup, Duration: o.duration}
 	}
 	return suite{
 		name: "blocked",
 		workloads: []workload{
-			{"open", "30 connections block 1 s each, 64 others echo 2000 messages/s", "blocked", blocked(2000)},
-			{"closed", "30 connections block 1 s each, 64 others echo in a closed loop", "blocked", blocked(0)},
+			{"open", "100 connections block 1 s each, 64 others echo 2000 messages/s", "blocked", blocked(2000)},
+			{"closed", "100 connections block 1 s each, 64 others echo in a closed loop", "blocked", blocked(0)},
 		},
 		judged:     p99,
 		others:     []metric{calmP99, p50, calmP50, longestLatency, throughput, firstUnblocked, lastUnblocked},
