@@ -56,10 +56,11 @@
 // what reached the socket and was not read by the peer nobody can tell.
 //
 // Messages to a connection may be lost: when its mailbox is full (the sender gets [ErrMailboxFull]), and when it ends
-// first (they become dead letters). After [Conn.Close] no callback but OnClose is called.
+// first (they become dead letters). After [Conn.Close] no callback of the Protocol but OnClose is called; fallbacks and
+// finish hooks are.
 //
-// Do not keep a *Conn for long. It holds the memory of the connection; a Ref holds nothing. Methods of a Conn that is
-// over answer [ErrClosed] or do nothing.
+// Do not keep a *Conn for long. It holds the memory of the connection; a Ref holds nothing. Writing and sending to a
+// connection that is over answers [ErrClosed].
 //
 // [System.Shutdown] cannot end a callback that never returns. It reports such callbacks and leaves their goroutines.
 package actors

@@ -32,6 +32,8 @@ type Options struct {
 	// Logger gets what nobody else is told: failures without a hook, errors of pollers and accepting. Nil means
 	// slog.Default. It is never used on hot ways.
 	Logger *slog.Logger
+	// OnStart are called one after the other when the System has started, as tasks (see System.Defer).
+	OnStart []func(*System)
 	// Node names this System in Refs. Zero means a random number.
 	Node uint32
 }

@@ -74,16 +74,15 @@ func TestRefBeforeSocket(t *testing.T) {
 	}
 	defer target.Close()
 	s := system(t, actors.Options{Loops: 2})
+	// One of these is the first in its loop's table; one of those that wait has the same number on the other loop.
 	var waiting []*actors.Conn
-	for range 8 {
+	for range 2 {
 		p := newProbe(t)
 		dial(t, s, "tcp", target.Addr().String(), p, actors.DialOptions{})
 		get(t, p.opened, "OnOpen")
+	}
+	for range 8 {
 		waiting = append(waiting, dial(t, s, "unix", address, newProbe(t), actors.DialOptions{}))
-		waiting = append(waiting, dial(t, s, "unix", address, newProbe(t), actors.DialOptions{}))
-		p = newProbe(t)
-		dial(t, s, "tcp", target.Addr().String(), p, actors.DialOptions{})
-		get(t, p.opened, "OnOpen")
 	}
 	for _, c := range waiting {
 		if !c.Ref().IsZero() {

@@ -345,7 +345,8 @@ func TestShutdownOfManyConnections(t *testing.T) {
 		clients[i] = peer(t, ln.Addr())
 	}
 	until(t, "all are open", func() bool { return int(opens.Load()) == n })
-	go func() {
+	var reader sync.WaitGroup
+	reader.Go(func() {
 		p := make([]byte, 16)
 		for _, c := range clients {
 			if k, err := c.Read(p); string(p[:k]) != "bye" {
@@ -354,8 +355,9 @@ func TestShutdownOfManyConnections(t *testing.T) {
 			}
 			c.Close()
 		}
-	}()
+	})
 	err, d := shutdownWithin(s, 10*time.Second)
+	reader.Wait()
 	t.Logf("%d connections shut down in %v", n, d)
 	if err != nil || int(closes.Load()) != n {
 		t.Errorf("%v; %d closed of %d", err, closes.Load(), n)

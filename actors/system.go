@@ -61,6 +61,9 @@ func Start(o Options) (*System, error) {
 		return nil, fmt.Errorf("actors: %w", err)
 	}
 	s.run(g)
+	for _, f := range o.OnStart {
+		s.Defer(func() { f(s) })
+	}
 	return s, nil
 }
 
@@ -105,6 +108,9 @@ func (s *System) ActorSystem() *actor.ActorSystem { return s.actors }
 
 // Root is protoactor's root context: to spawn actors, and to send to them and to connections.
 func (s *System) Root() *actor.RootContext { return s.actors.Root }
+
+// Done is closed when Shutdown has ended.
+func (s *System) Done() <-chan struct{} { return s.done }
 
 // Broker is the System's publish/subscribe.
 func (s *System) Broker() *pubsub.Broker { return s.broker }

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	kind         = flag.String("kind", "net", "server: bare, net, netpoll, troupe or troupe-inline")
+	kind         = flag.String("kind", "net", "server: bare, net, netpoll, troupe, troupe-inline or troupe-actor")
 	address      = flag.String("addr", "127.0.0.1:0", "address to listen on")
 	loops        = flag.Int("loops", 1, "event loops of netpoll and troupe; bare has one, net has none")
 	bufferSize   = flag.Int("buf", 16<<10, "read buffer of each connection of net, in bytes")
@@ -39,6 +39,8 @@ var servers = map[string]func(addr string, loops int) error{
 	"troupe":  serveTroupe,
 	// The same, but a handler that blocks blocks its loop: what the takeover costs.
 	"troupe-inline": serveTroupeInline,
+	// The same, but each connection is registered as a protoactor actor at once.
+	"troupe-actor": serveTroupeActor,
 }
 
 func main() {

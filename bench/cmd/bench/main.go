@@ -27,7 +27,7 @@ import (
 )
 
 // allKinds are the kinds of bench-server, in the order of the tables.
-var allKinds = []string{"bare", "net", "netpoll", "troupe", "troupe-inline"}
+var allKinds = []string{"bare", "net", "netpoll", "troupe", "troupe-inline", "troupe-actor"}
 
 // usualKinds are those that are compared unless -kinds says otherwise.
 var usualKinds = allKinds[:4]
