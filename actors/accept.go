@@ -142,12 +142,5 @@ func (ln *Listener) admit(l *reactor.Loop, a arrival) {
 		ln.config.system.left(c)
 		return
 	}
-	c.publish()
 	c.cell.Due()
-}
-
-// publish lets the connection be found by its Ref. On the loop.
-func (c *Conn) publish() {
-	index, _ := c.cell.Index()
-	c.slot.Store(uint32(c.cell.Loop().Index())<<24 | index)
 }

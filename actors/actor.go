@@ -7,12 +7,15 @@ import (
 	"github.com/troupe-go/troupe/reactor"
 )
 
-// A mailbox is a Conn as protoactor sees it: an actor that is its own mailbox. The methods are not Conn's, so that users
-// do not see them.
+// A mailbox is a connection as protoactor sees it: an actor that is its own mailbox.
 //
 // A connection becomes an actor when somebody first asks for its PID or its Context. Before that nobody can have its
 // address, so nobody can tell the difference, and the connections that nobody addresses need not have one.
-type mailbox Conn
+type mailbox struct {
+	conn    *Conn
+	invoker actor.MessageInvoker
+	pid     *actor.PID
+}
 
 var _ reactor.Mailbox = (*mailbox)(nil)
 
@@ -20,53 +23,48 @@ var _ reactor.Mailbox = (*mailbox)(nil)
 // (Terminated comes after OnClose), Poison it (like Close, after the mail that is there) and Stop it (like ForceClose).
 // The PID of a closed connection leads to the dead letters.
 func (c *Conn) PID() *actor.PID {
-	c.cell.Lock()
-	x := c.more()
-	pid, over := x.pid, c.cell.Closed()
-	c.cell.Unlock()
-	if pid != nil {
-		return pid
+	if m := c.addressed(); m != nil {
+		return m.pid
 	}
-	s := c.config.system
-	if over {
-		return s.actors.NewLocalPID("closed/" + c.Ref().String())
-	}
-	s.addressing.Lock()
-	defer s.addressing.Unlock()
-	c.cell.Lock()
-	pid, over = x.pid, c.cell.Closed()
-	c.cell.Unlock()
-	switch {
-	case pid != nil:
-		return pid
-	case over:
-		return s.actors.NewLocalPID("closed/" + c.Ref().String())
-	}
-	return s.group.Spawner().Spawn((*mailbox)(c))
+	return c.config.system.actors.NewLocalPID("closed/" + c.Ref().String())
 }
 
 // Context is the connection's protoactor context: for use in its callbacks only. In OnMessage it has the message's
-// sender and headers, and Respond answers. It can watch and spawn actors; Terminated comes to OnMessage.
+// sender and headers, and Respond answers. It can watch and spawn actors; Terminated comes to OnMessage. In OnClose it
+// is nil if nobody asked for it, or for PID, before.
 func (c *Conn) Context() actor.Context {
-	c.PID()
-	c.cell.Lock()
-	defer c.cell.Unlock()
-	context, _ := c.extra.Load().invoker.(actor.Context)
-	return context
+	if m := c.addressed(); m != nil {
+		return m.invoker.(actor.Context)
+	}
+	return nil
 }
 
-// RegisterHandlers implements actor.Mailbox. It runs within PID.
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
-	c := (*Conn)(m)
+// addressed makes the connection an actor if it is none. It returns nil if it was none when it closed.
+func (c *Conn) addressed() *mailbox {
+	if m := c.address.Load(); m != nil {
+		return m
+	}
+	s := c.config.system
+	s.addressing.Lock()
+	defer s.addressing.Unlock()
 	c.cell.Lock()
-	defer c.cell.Unlock()
-	x := c.more()
-	x.invoker = invoker
-	x.pid = invoker.(actor.Context).Self()
-	if c.cell.Closed() { // meanwhile; the actor has to go
-		c.cell.Unlock()
-		c.cell.PostSystem(&actor.Stop{})
-		c.cell.Lock()
+	over := c.cell.Closed()
+	c.cell.Unlock()
+	if c.address.Load() == nil && !over {
+		s.group.Spawner().Spawn(&mailbox{conn: c})
+	}
+	return c.address.Load()
+}
+
+// RegisterHandlers implements actor.Mailbox. It runs within addressed.
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker, m.pid = invoker, invoker.(actor.Context).Self()
+	m.conn.address.Store(m)
+	m.conn.cell.Lock()
+	over := m.conn.cell.Closed()
+	m.conn.cell.Unlock()
+	if over { // meanwhile, and its end may not have seen the address
+		m.conn.cell.PostSystem(&actor.Stop{})
 	}
 }
 
@@ -74,26 +72,25 @@ func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatc
 func (m *mailbox) Start() {}
 
 // UserMessageCount implements actor.Mailbox.
-func (m *mailbox) UserMessageCount() int { return m.cell.Mail() }
+func (m *mailbox) UserMessageCount() int { return m.conn.cell.Mail() }
 
 // PostUserMessage implements actor.Mailbox.
 func (m *mailbox) PostUserMessage(message any) {
-	c := (*Conn)(m)
-	if err := c.send(message); err != nil {
-		c.config.system.deadLetter(c, message)
+	if err := m.conn.send(message); err != nil {
+		m.conn.config.system.deadLetter(m.conn, message)
 	}
 }
 
 // PostSystemMessage implements actor.Mailbox.
 func (m *mailbox) PostSystemMessage(message any) {
 	if _, started := message.(*actor.Started); !started {
-		m.cell.PostSystem(message)
+		m.conn.cell.PostSystem(message)
 	}
 }
 
 // Receive implements actor.Actor: what InvokeUserMessage calls in the connection's turn.
 func (m *mailbox) Receive(context actor.Context) {
-	c := (*Conn)(m)
+	c := m.conn
 	switch message := context.Message().(type) {
 	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
 	default:
@@ -118,8 +115,8 @@ func (c *Conn) serveSystem() {
 			c.abort(Reason{Code: LocalClose})
 			continue
 		}
-		if x := c.extra.Load(); x != nil && x.actor != nil {
-			x.actor.InvokeSystemMessage(message)
+		if m := c.address.Load(); m != nil {
+			m.invoker.InvokeSystemMessage(message)
 		}
 	}
 }
@@ -139,13 +136,10 @@ func (c *Conn) mailError(err error) error {
 // deadLetter hands on a message that the connection will not serve.
 func (s *System) deadLetter(c *Conn, message any) {
 	s.counters.deadLetters.Add(1)
-	c.cell.Lock()
 	var pid *actor.PID
-	if x := c.extra.Load(); x != nil {
-		pid = x.pid
-	}
-	c.cell.Unlock()
-	if pid == nil {
+	if m := c.address.Load(); m != nil {
+		pid = m.pid
+	} else {
 		pid = s.actors.NewLocalPID(c.Ref().String())
 	}
 	s.actors.DeadLetter.SendUserMessage(pid, message)

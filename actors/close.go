@@ -139,11 +139,8 @@ func (c *Conn) bury() {
 		c.tail = nil
 	}
 	c.phase = closed
-	c.cell.Lock()
-	invoker := x.invoker
-	c.cell.Unlock()
-	if invoker != nil {
-		invoker.InvokeSystemMessage(&actor.Stop{}) // watchers get Terminated
+	if m := c.address.Load(); m != nil {
+		m.invoker.InvokeSystemMessage(&actor.Stop{}) // watchers get Terminated
 	}
 }
 

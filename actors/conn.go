@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/troupe-go/troupe/pubsub"
 	"github.com/troupe-go/troupe/reactor"
 	"github.com/troupe-go/troupe/supervision"
@@ -20,14 +19,13 @@ type Conn struct {
 	// that runs the connection's turn, and to Settle, which never runs beside a turn.
 	cell     reactor.Cell
 	config   *connConfig
-	protocol Protocol              // the turn's
-	out      *reactor.Outbound     // guarded; nil while there is nothing to write and no turn is under way
-	tail     *reactor.Buffer       // the turn's: what OnData left
-	extra    atomic.Pointer[extra] // set with the mutex; what only some connections need
+	protocol Protocol                // the turn's
+	out      *reactor.Outbound       // guarded; nil while there is nothing to write and no turn is under way
+	tail     *reactor.Buffer         // the turn's: what OnData left
+	address  atomic.Pointer[mailbox] // set once, when it is first asked for
+	extra    atomic.Pointer[extra]   // set with the mutex; what only some connections need
 	peer     reactor.Peer
 	flags    atomic.Uint32
-	slot     atomic.Uint32  // loop << 24 | index, for Ref
-	idleMS   atomic.Uint32  // the idle timeout in milliseconds; 0 = never
 	touched  int64          // the turn's: when something moved last, in the loop's milliseconds
 	tailFrom int32          // the turn's: where in tail the unconsumed bytes begin
 	phase    phase          // the turn's
@@ -123,15 +121,13 @@ type connConfig struct {
 
 // extra is what only some connections need, so that the others need not have room for it.
 type extra struct {
-	reason   Reason               // guarded; the first one given wins
-	next     []Protocol           // guarded: what Swap was given
-	pid      *actor.PID           // guarded
-	invoker  actor.MessageInvoker // guarded
-	tags     []string             // guarded by the System's registry of tags
-	dropped  Dropped              // guarded
-	starting []*Timer             // guarded: to be started or stopped by Settle
+	reason   Reason       // guarded; the first one given wins
+	next     []Protocol   // guarded: what Swap was given
+	idleMS   atomic.Int64 // the idle timeout
+	tags     []string     // guarded by the System's registry of tags
+	dropped  Dropped      // guarded
+	starting []*Timer     // guarded: to be started or stopped by Settle
 
-	actor         actor.MessageInvoker                   // the turn's: invoker, as of its begin
 	timers        map[*Timer]struct{}                    // guarded: those that were started and have not finished
 	subscriptions map[*pubsub.Subscription]*subscription // guarded
 	history       supervision.History                    // the turn's
@@ -152,8 +148,8 @@ type Dropped struct {
 func newConn(config *connConfig, l *reactor.Loop, p phase) *Conn {
 	c := &Conn{config: config, phase: p}
 	c.cell.Init((*turner)(c), l)
-	c.idleMS.Store(uint32(config.IdleTimeout / time.Millisecond))
 	if config.IdleTimeout > 0 {
+		c.more().idleMS.Store(int64(config.IdleTimeout / time.Millisecond))
 		c.flags.Store(flagIdleSet)
 	}
 	config.system.live.Add(1)
@@ -238,8 +234,16 @@ func (c *Conn) SetTimeout(d time.Duration) {
 	if d > 0 {
 		d = max(d, time.Millisecond)
 	}
-	c.idleMS.Store(uint32(d / time.Millisecond))
+	c.lockedMore().idleMS.Store(int64(d / time.Millisecond))
 	c.raise(flagIdleSet)
+}
+
+// idle is the idle timeout in milliseconds; zero is for ever.
+func (c *Conn) idle() int64 {
+	if x := c.extra.Load(); x != nil {
+		return x.idleMS.Load()
+	}
+	return 0
 }
 
 // Suspend stops reading from the peer until Resume. What OnData has not consumed waits. Timers and messages go on; so

@@ -159,7 +159,7 @@ func (c *Conn) established() {
 	s.mu.Lock()
 	delete(s.dials, c)
 	s.mu.Unlock()
-	if c.idleMS.Load() > 0 {
+	if c.idle() > 0 {
 		c.flags.Or(flagIdleSet) // it counts from now
 	}
 	c.flags.Or(flagDeadlineSet)
@@ -195,9 +195,7 @@ func (c *Conn) settleDial(l *reactor.Loop) {
 		reactor.CloseFD(d.fd)
 		d.fd = -1
 		c.abort(Reason{Code: DialFailed, Err: err})
-		return
 	}
-	c.publish()
 }
 
 // dialRetry is how many milliseconds pass before a full unix socket is tried again.

@@ -204,7 +204,9 @@ func ExampleRef() {
 	fmt.Println(again == ref, err)
 
 	closed := make(chan struct{})
-	conn.Do(func(c *actors.Conn) { c.Every(time.Hour, 0, func(*actors.Conn) {}, func(*actors.Conn) { close(closed) }) }, nil)
+	conn.Do(func(c *actors.Conn) {
+		c.Every(time.Hour, 0, func(*actors.Conn) {}, func(*actors.Conn) { close(closed) })
+	}, nil)
 	client.Close()
 	<-closed // the finish hook of a timer tells that its connection is over
 	fmt.Println(system.Send(ref, "still there?"))
@@ -355,8 +357,8 @@ func ExampleSlowPolicy() {
 	// Output:
 	// disconnect
 	//   first error: actors: outbound budget is exhausted, dropped: 1
-	//   the peer got:
-	//   closed for: slow peer: actors: outbound budget is exhausted (1008 bytes not sent)
+	//   the peer got: 0 1 2 3
+	//   closed for: slow peer: actors: outbound budget is exhausted
 	// drop-oldest
 	//   first error: <nil>, dropped: 7
 	//   the peer got: 7 8 9
@@ -449,9 +451,10 @@ func (f *fragile) OnData(c *actors.Conn, p []byte) int {
 // A panic concerns one connection, and a strategy says what it means. Here the connection goes on with a new protocol
 // object on the same socket.
 func ExampleConnOptions_supervision() {
+	failures := make(chan string, 1)
 	o := actors.ConnOptions{
 		Supervision: supervision.Strategy{Decide: supervision.Always(supervision.Restart), BackOff: time.Millisecond},
-		OnFailure:   func(_ actors.Ref, f *supervision.Failure) { fmt.Println(f, "-", f.Directive) },
+		OnFailure:   func(_ actors.Ref, f *supervision.Failure) { failures <- fmt.Sprint(f, "; ", f.Directive) },
 	}
 	_, listener, end := exampleListen(func() actors.Protocol { return &fragile{} }, o)
 	defer end()
@@ -460,13 +463,14 @@ func ExampleConnOptions_supervision() {
 	client.say("a\nb")
 	fmt.Println(client.hear())
 	fmt.Println(client.hear())
-	client.say("crash")
+	client.say("crash") // what the failed OnData was given is lost, so nothing should come with it
+	fmt.Println(<-failures)
 	client.say("c")
 	fmt.Println(client.hear())
 	// Output:
 	// line 1
 	// line 2
-	// panic in OnData: as you like - restart
+	// panic in OnData: as you like; restart
 	// line 1
 }
 

@@ -39,9 +39,10 @@ func ParseRef(text string) (Ref, error) {
 	return r, nil
 }
 
-// Ref is the connection's handle. It is the zero Ref until the connection has a socket.
+// Ref is the connection's handle. While a connection is being dialled, its Ref leads nowhere, and changes.
 func (c *Conn) Ref() Ref {
-	return Ref{node: c.config.system.options.Node, slot: c.slot.Load(), generation: c.cell.Generation()}
+	slot := uint32(c.cell.Loop().Index())<<24 | c.cell.Index()
+	return Ref{node: c.config.system.options.Node, slot: slot, generation: c.cell.Generation()}
 }
 
 // Conn finds the connection that r names, if that is open. A *Conn should not be kept for long: it holds the memory of

@@ -51,7 +51,7 @@ func (c *Conn) settleTimers(l *reactor.Loop) {
 		c.settleStarting(l)
 	}
 	if c.take(flagIdleSet) {
-		if idle := int64(c.idleMS.Load()); idle > 0 {
+		if idle := c.idle(); idle > 0 {
 			c.touched = c.config.system.group.Clock()
 			l.Arm(&x.idle, c.touched+idle)
 		} else {
@@ -86,7 +86,7 @@ func (t *turner) Expire(l *reactor.Loop, timer *reactor.Timer) {
 		c.raise(flagDeadline)
 		return
 	}
-	idle := int64(c.idleMS.Load())
+	idle := c.idle()
 	switch {
 	case c.cell.Detached(): // a callback is running: that is not idle
 		l.Arm(timer, l.Now()+max(1, idle))

@@ -41,9 +41,6 @@ func (c *Conn) begin(w *reactor.Worker, events reactor.Events) {
 	if c.out == nil {
 		c.out = w.Lend()
 	}
-	if x := c.extra.Load(); x != nil {
-		x.actor = x.invoker
-	}
 	system := c.cell.HasSystem()
 	c.cell.Unlock()
 	if events&reactor.Writable != 0 {
@@ -140,8 +137,8 @@ func (c *Conn) serveItem(item any) {
 		return
 	default:
 		c.callback = inMessage
-		if x := c.extra.Load(); x != nil && x.actor != nil {
-			x.actor.InvokeUserMessage(item)
+		if m := c.address.Load(); m != nil {
+			m.invoker.InvokeUserMessage(item)
 		} else {
 			c.protocol.OnMessage(c, actor.UnwrapEnvelopeMessage(item))
 		}

@@ -3,6 +3,7 @@ package reactor
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // Outcome is what a turn leaves to be done by the loop.
@@ -49,8 +50,8 @@ type Cell struct {
 	mail   *mailbox // guarded by the mutex; nil when empty
 	served *mailbox // the turn's own: mail as Begin found it
 	gen    uint64
-	slot   uint32 // index+1 in the loop's table; 0 while unregistered. Written by the loop.
-	fd     int32  // -1 while unregistered. Written by the loop.
+	slot   atomic.Uint32 // index in the loop's table, kept when the cell has left it. Written by the loop.
+	fd     int32         // -1 while unregistered. Written by the loop.
 
 	// guarded by the mutex
 	queued  bool // in the loop's inbox or run queue
@@ -58,13 +59,14 @@ type Cell struct {
 	closed  bool // no more user mail
 
 	// the loop's own
-	detached bool   // a turn is under way on another goroutine
-	requeue  bool   // a turn is due when the detached one has ended
-	silenced bool   // the poller was told to forget fd while detached
-	broken   bool   // the poller would not watch fd again
-	blocking bool   // give turns on another goroutine always
-	sticky   uint8  // give so many more turns on another goroutine
-	interest Events // what the poller watches for
+	registered bool
+	detached   bool   // a turn is under way on another goroutine
+	requeue    bool   // a turn is due when the detached one has ended
+	silenced   bool   // the poller was told to forget fd while detached
+	broken     bool   // the poller would not watch fd again
+	blocking   bool   // give turns on another goroutine always
+	sticky     uint8  // give so many more turns on another goroutine
+	interest   Events // what the poller watches for
 }
 
 // Init binds a cell to its Turner and its loop, for good.
@@ -82,8 +84,9 @@ func (c *Cell) Generation() uint64 { return c.gen }
 // FD is the registered descriptor, or -1. For the cell's own turn and for Settle.
 func (c *Cell) FD() int { return int(c.fd) }
 
-// Index is the cell's place in its loop's table, once registered. For the cell's own turn and for Settle.
-func (c *Cell) Index() (index uint32, ok bool) { return c.slot - 1, c.slot != 0 }
+// Index is the cell's place in its loop's table, from when it was registered: with the generation it names the cell for
+// ever. Safe from any goroutine.
+func (c *Cell) Index() uint32 { return c.slot.Load() }
 
 // Post appends v to the mailbox and sees to it that a turn serves it. limit bounds how many messages may wait; zero
 // means no limit. Safe from any goroutine. It fails with ErrCellClosed or ErrMailboxFull.

@@ -151,7 +151,7 @@ func (l *Loop) lookup(token uint64) *Cell {
 	return cell
 }
 
-func (c *Cell) token() uint64 { return uint64(c.slot-1)<<32 | uint64(uint32(c.gen)) }
+func (c *Cell) token() uint64 { return uint64(c.slot.Load())<<32 | uint64(uint32(c.gen)) }
 
 // give gives a cell a turn, here or on another goroutine. It returns false if the loop was lost over it.
 func (l *Loop) give(w *Worker, cell *Cell, ready Events) bool {

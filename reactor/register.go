@@ -15,10 +15,11 @@ func (l *Loop) Register(c *Cell, fd int, want Events) error {
 	if !ok {
 		return ErrTooManyCells
 	}
-	c.slot, c.fd, c.interest = index+1, int32(fd), want
+	c.slot.Store(index)
+	c.registered, c.fd, c.interest = true, int32(fd), want
 	if err := l.poller.Add(fd, c.token(), want); err != nil {
 		l.slots.remove(index)
-		c.slot, c.fd, c.interest = 0, -1, 0
+		c.registered, c.fd, c.interest = false, -1, 0
 		return err
 	}
 	return nil
@@ -62,7 +63,7 @@ func (l *Loop) Unpause(c *Cell) error {
 // Unregister takes the cell out of the table and returns its descriptor, for the caller to close, or -1. From then on
 // no handle reaches the cell. For the loop's owner.
 func (l *Loop) Unregister(c *Cell) (fd int) {
-	if c.slot == 0 {
+	if !c.registered {
 		return -1
 	}
 	fd = int(c.fd)
@@ -71,8 +72,8 @@ func (l *Loop) Unregister(c *Cell) (fd int) {
 			l.group.fault(fmt.Errorf("reactor: unregister: %w", err))
 		}
 	}
-	l.slots.remove(c.slot - 1)
-	c.slot, c.fd, c.interest, c.silenced = 0, -1, 0, false
+	l.slots.remove(c.slot.Load())
+	c.registered, c.fd, c.interest, c.silenced = false, -1, 0, false
 	return fd
 }
 

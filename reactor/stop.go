@@ -87,7 +87,7 @@ func (l *Loop) afterlife(w *Worker) {
 					break
 				}
 			}
-			if h.cell.slot != 0 {
+			if h.cell.registered {
 				h.cell.turner.Stop(l)
 			}
 		}
