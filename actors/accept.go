@@ -142,5 +142,6 @@ func (ln *Listener) admit(l *reactor.Loop, a arrival) {
 		ln.config.system.left(c)
 		return
 	}
+	c.flags.Or(flagNamed)
 	c.cell.Due()
 }

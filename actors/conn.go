@@ -71,11 +71,12 @@ const (
 	flagShutdown                // call OnShutdown
 	flagDeadline                // the deadline timer has run out
 	flagShut                    // OnShutdown was called
+	flagNamed                   // the connection has a Ref
 
 	flagsTimers  = flagStart | flagIdleSet | flagDeadlineSet
 	flagsEnd     = flagClose | flagForce
 	flagsServe   = flagSwap | flagData | flagDrained | flagIdle | flagShutdown
-	flagsStrange = ^uint32(flagSuspended | flagShut) // need attention at the end of a turn
+	flagsStrange = ^uint32(flagSuspended | flagShut | flagNamed) // need attention at the end of a turn
 )
 
 // A callback is one of user code that runs in a turn.

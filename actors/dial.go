@@ -162,7 +162,7 @@ func (c *Conn) established() {
 	if c.idle() > 0 {
 		c.flags.Or(flagIdleSet) // it counts from now
 	}
-	c.flags.Or(flagDeadlineSet)
+	c.flags.Or(flagDeadlineSet | flagNamed)
 }
 
 // stop ends a look-up that is under way.

@@ -39,6 +39,7 @@ func newManualConn(s *System, fd int, stream reactor.Stream, factory Factory, o 
 	s.group.Loops()[0].Do(func(l *reactor.Loop) {
 		c.want = reactor.Readable
 		if err = l.Register(&c.cell, fd, c.want); err == nil {
+			c.flags.Or(flagNamed)
 			c.cell.Due()
 		}
 	})

@@ -39,8 +39,11 @@ func ParseRef(text string) (Ref, error) {
 	return r, nil
 }
 
-// Ref is the connection's handle. While a connection is being dialled, its Ref leads nowhere, and changes.
+// Ref is the connection's handle. It is the zero Ref while the connection is being dialled.
 func (c *Conn) Ref() Ref {
+	if c.flags.Load()&flagNamed == 0 {
+		return Ref{}
+	}
 	slot := uint32(c.cell.Loop().Index())<<24 | c.cell.Index()
 	return Ref{node: c.config.system.options.Node, slot: slot, generation: c.cell.Generation()}
 }

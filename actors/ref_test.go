@@ -65,7 +65,7 @@ func TestRefIsAName(t *testing.T) {
 	}
 }
 
-// Before it has a socket a connection has no Ref, above all not that of another.
+// Before it has a socket a connection's Ref leads nowhere, above all not to another connection.
 func TestRefBeforeSocket(t *testing.T) {
 	address, _ := fullBacklog(t)
 	target, err := net.Listen("tcp", "127.0.0.1:0")
@@ -85,11 +85,8 @@ func TestRefBeforeSocket(t *testing.T) {
 		waiting = append(waiting, dial(t, s, "unix", address, newProbe(t), actors.DialOptions{}))
 	}
 	for _, c := range waiting {
-		if !c.Ref().IsZero() {
-			t.Errorf("Ref %v without a socket", c.Ref())
-		}
-		if other, ok := s.Conn(c.Ref()); ok && other != c {
-			t.Errorf("%v leads to another connection, %v", c.Ref(), other.RemoteAddr())
+		if other, ok := s.Conn(c.Ref()); ok {
+			t.Errorf("%v, without a socket, leads to %v", c.Ref(), other.RemoteAddr())
 		}
 		c.Close()
 	}
