@@ -98,7 +98,7 @@ func (c *Conn) shutdown() {
 func (c *Conn) conclude() {
 	c.phase = concluding
 	c.cell.Lock()
-	c.flags.Or(flagsEnd)
+	c.flags.Or(flagClose)
 	x := c.more()
 	var lost *reactor.Outbound
 	if !c.out.Empty() {

@@ -228,6 +228,11 @@ func (c *Conn) Dropped() Dropped {
 // Closed reports whether the connection is closed or closing, so that writes are refused.
 func (c *Conn) Closed() bool { return c.flags.Load()&flagsEnd != 0 }
 
+// Interrupted reports whether the connection is closed or closing, suspended, or about to be taken over after Swap. A
+// protocol that finds several messages in what OnData got asks this after each, and if it is so leaves the rest
+// unconsumed: for nobody, for itself after Resume, or for the next protocol.
+func (c *Conn) Interrupted() bool { return c.flags.Load()&(flagsEnd|flagSuspended|flagSwap) != 0 }
+
 // SetTimeout sets how long nothing may move on the connection until OnTimeout is called, and every time so long again;
 // zero means for ever. It counts from now. Negative values and those above 40 days are clipped.
 func (c *Conn) SetTimeout(d time.Duration) {

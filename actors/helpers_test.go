@@ -322,3 +322,8 @@ var (
 
 // abstractName is an address in Linux's abstract namespace that nobody else has.
 func abstractName() string { return fmt.Sprintf("@troupe-test-%x", rand.Uint64()) }
+
+// A mirror sends back what it gets.
+type mirror struct{ actors.Base }
+
+func (mirror) OnData(c *actors.Conn, p []byte) int { c.Write(p); return len(p) }

@@ -287,3 +287,30 @@ func TestListenFactoryWithoutProtocol(t *testing.T) {
 	wantEnd(t, c, "")
 	until(t, "it is gone", func() bool { return s.Count() == 0 })
 }
+
+// Close takes effect whatever the acceptors are at, and the listener ends with its last connection.
+func TestListenCloseWhileAccepting(t *testing.T) {
+	s := system(t, actors.Options{})
+	for i := range 100 {
+		ln := listen(t, s, actors.Shared(mirror{}), actors.ListenOptions{})
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 4 {
+					if c, err := net.Dial("tcp", ln.Addr().String()); err == nil {
+						c.Close()
+					}
+				}
+			})
+		}
+		if i%2 == 0 {
+			until(t, "somebody comes", func() bool { return ln.Accepted() > 0 })
+		}
+		ln.Close()
+		get(t, ln.Done(), "Done")
+		wg.Wait()
+	}
+	if n := s.Stats().Listeners; n != 0 {
+		t.Errorf("%d listeners", n)
+	}
+}

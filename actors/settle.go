@@ -27,7 +27,7 @@ func (t *turner) Settle(l *reactor.Loop) {
 	case closed:
 		c.release(l)
 		return
-	case gone:
+	case lingering, gone:
 		return
 	case dialing:
 		c.settleDial(l)
@@ -111,23 +111,23 @@ func (t *turner) Expire(l *reactor.Loop, timer *reactor.Timer) {
 // the peer forget what it has not read yet, such as a goodbye.
 func (c *Conn) release(l *reactor.Loop) {
 	x := c.extra.Load()
+	if d := x.dial; d != nil && d.fresh { // closed before it was registered
+		d.fresh = false
+		reactor.CloseFD(d.fd)
+	}
 	l.Disarm(&x.idle)
 	l.Disarm(&x.deadline)
 	c.settleStarting(l)
-	if !c.lingers && c.mayLinger() {
-		c.lingers = true
-		c.want = reactor.Readable
-		if l.Interest(&c.cell, c.want) == nil {
-			l.Arm(&x.deadline, l.Now()+int64(c.config.Linger/time.Millisecond))
-			c.phase = lingering
-			c.config.system.left(c)
-			return
-		}
-	}
-	if !c.lingers {
-		c.config.system.left(c)
-	} else {
-		c.config.system.lingerers.Add(-1)
+	switch s := c.config.system; {
+	case c.lingers:
+		s.lingerers.Add(-1)
+	case c.mayLinger(l):
+		l.Arm(&x.deadline, l.Now()+int64(c.config.Linger/time.Millisecond))
+		c.phase, c.lingers = lingering, true
+		s.left(c)
+		return
+	default:
+		s.left(c)
 	}
 	c.hangUp(l)
 }
@@ -144,13 +144,14 @@ func (c *Conn) hangUp(l *reactor.Loop) {
 }
 
 // mayLinger reports whether the connection shall linger, after telling the peer that nothing more will come.
-func (c *Conn) mayLinger() bool {
+func (c *Conn) mayLinger(l *reactor.Loop) bool {
 	s := c.config.system
 	if c.flags.Load()&flagForce != 0 || c.ended || c.blocked || c.config.Linger < 0 || c.config.stream != nil ||
 		c.cell.FD() < 0 || !c.greeted {
 		return false
 	}
-	if s.lingerers.Add(1) > maxLingerers || reactor.ShutdownWrite(c.cell.FD()) != nil {
+	c.want = reactor.Readable
+	if s.lingerers.Add(1) > maxLingerers || l.Interest(&c.cell, c.want) != nil || reactor.ShutdownWrite(c.cell.FD()) != nil {
 		s.lingerers.Add(-1)
 		return false
 	}
@@ -181,7 +182,9 @@ func (t *turner) Stop(l *reactor.Loop) {
 	if c.phase == gone {
 		return
 	}
-	if !c.lingers {
+	if c.lingers {
+		c.config.system.lingerers.Add(-1)
+	} else {
 		c.config.system.left(c)
 	}
 	c.hangUp(l)

@@ -10,9 +10,6 @@ import (
 // DefaultShutdown is how long Shutdown may take if its context has no deadline.
 const DefaultShutdown = 15 * time.Second
 
-// lingerShutdown bounds how long Shutdown waits for peers to close connections that are over.
-const lingerShutdown = 250 * time.Millisecond
-
 // A ShutdownError says what was left when the deadline of Shutdown came.
 type ShutdownError struct {
 	Forced int   // connections that were closed before they had written everything
@@ -79,6 +76,10 @@ func (s *System) shutdown(ctx context.Context) error {
 	case <-s.quiet:
 	case <-soft.Done():
 		failure = &ShutdownError{Err: soft.Err(), Forced: s.Count()}
+		// ctx may be over as well, if it was cancelled.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), min(time.Second, time.Until(deadline)))
+		defer cancel()
 		s.abortAll()
 		select {
 		case <-s.quiet:
@@ -115,10 +116,8 @@ func (s *System) abortAll() {
 	s.each(func(c *Conn) { c.abort(Reason{Code: Shutdown}) })
 }
 
-// awaitLingerers gives peers a moment to read what was written last.
+// awaitLingerers gives peers the time of ConnOptions.Linger to read what was written last.
 func (s *System) awaitLingerers(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lingerShutdown)
-	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.lingerers.Load() > 0 {

@@ -258,7 +258,7 @@ func TestShutdownWhileAccepting(t *testing.T) {
 func TestShutdownOfBusySystem(t *testing.T) {
 	for range 10 {
 		s := looseSystem(t, actors.Options{})
-		ln := listen(t, s, actors.Shared(echo{}), actors.ListenOptions{})
+		ln := listen(t, s, actors.Shared(mirror{}), actors.ListenOptions{})
 		var wg sync.WaitGroup
 		stop := make(chan struct{})
 		act := func(f func()) {
@@ -298,7 +298,7 @@ func TestShutdownOfBusySystem(t *testing.T) {
 			}
 		})
 		act(func() {
-			if c, err := s.Dial("tcp", ln.Addr().String(), actors.Shared(echo{}), actors.DialOptions{}); err == nil {
+			if c, err := s.Dial("tcp", ln.Addr().String(), actors.Shared(mirror{}), actors.DialOptions{}); err == nil {
 				c.WriteString("x")
 				c.SetTag(c.Ref().String())
 				c.Close()

@@ -327,7 +327,7 @@ func (c *Conn) wanted() reactor.Events {
 	switch {
 	case c.phase == dialing:
 		return reactor.Writable
-	case c.phase == fresh || c.phase == ready || c.mayRead():
+	case c.phase == fresh || c.phase == ready || c.phase == lingering || c.mayRead():
 		want = reactor.Readable
 	}
 	if c.blocked {

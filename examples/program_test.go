@@ -112,6 +112,7 @@ func launch(t testing.TB, name string, args ...string) *program {
 	t.Helper()
 	p := &program{output: newOutput(), exited: make(chan struct{})}
 	p.cmd = exec.Command(filepath.Join(programs, name), args...)
+	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // or each end takes a second under the race detector
 	p.cmd.Stdout, p.cmd.Stderr = p.output, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -40,6 +40,9 @@ func main() {
 
 // run serves until the program is interrupted.
 func run(addr string, l limits) error {
+	if l.login <= 0 {
+		return fmt.Errorf("-login %v: nobody is that fast", l.login)
+	}
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 

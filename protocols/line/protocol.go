@@ -83,7 +83,7 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 func (p *protocol) OnData(c *actors.Conn, raw []byte) (consumed int) {
 	scratch := scratches.Get().(*[]byte)
 	w := p.cutter.open(raw, *scratch)
-	for !interrupted(c) {
+	for !c.Interrupted() {
 		line, ok, err := w.next()
 		if len(w.replies) > 0 {
 			c.Write(w.replies)
@@ -129,10 +129,4 @@ func (p *protocol) OnSwap(c *actors.Conn, next actors.Protocol) {
 func (p *protocol) Blocking() bool {
 	h, ok := p.Handler.(actors.Blocker)
 	return ok && h.Blocking()
-}
-
-// interrupted reports whether the connection has been closed, swapped or suspended in the callback that runs.
-func interrupted(c *actors.Conn) bool {
-	i, ok := any(c).(interface{ Interrupted() bool })
-	return ok && i.Interrupted() || c.Closed()
 }
