@@ -23,6 +23,9 @@ const patience = 20 * time.Second
 // throttle is a goroutine of protoactor's that counts dead letters and ends by itself, a second after the first of them.
 var throttle = goleak.IgnoreAnyFunction("github.com/asynkron/protoactor-go/actor.NewDeadLetter.NewThrottle.func4.1")
 
+// tick is how much too early the wheel may be: its clock counts whole milliseconds.
+const tick = time.Millisecond
+
 func openFDs() int {
 	names, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

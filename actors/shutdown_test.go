@@ -73,7 +73,7 @@ func TestShutdownGivesTheTimeThatIsAskedFor(t *testing.T) {
 	mustSend(t, client, "still here?")
 	mustGet(t, client, "still here?")
 	p.wantClose(actors.Shutdown)
-	if d := time.Since(at); d < 50*time.Millisecond {
+	if d := time.Since(at); d < 50*time.Millisecond-tick {
 		t.Errorf("closed after %v", d)
 	}
 	q.wantClose(actors.LocalClose)

@@ -215,8 +215,10 @@ func TestTimerEndsWithItsConnection(t *testing.T) {
 				t.Errorf("%d of %d finish hooks before OnClose", finished.Load(), asked.Load())
 			}
 		}
-		c, client := one(t, s, p, actors.ListenOptions{})
+		c, client := one(t, s, p, actors.ListenOptions{ConnOptions: actors.ConnOptions{
+			Supervision: supervision.Strategy{Decide: supervision.Always(supervision.Resume)}}})
 		for i := range 20 {
+			asked.Add(1)
 			timer, err := c.Every(time.Duration(i%3)*time.Millisecond, i%4, func(*actors.Conn) {}, func(*actors.Conn) {
 				if finished.Add(1); i == 3 {
 					panic("in a finish hook")
@@ -225,7 +227,7 @@ func TestTimerEndsWithItsConnection(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if asked.Add(1); i%5 == 0 {
+			if i%5 == 0 {
 				go timer.Stop()
 			}
 		}

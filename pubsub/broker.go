@@ -97,12 +97,14 @@ func (b *Broker) Publish(channelName string, payload []byte) (receivers int, err
 	sh.Lock()
 	c := sh.channels[channelName]
 	sh.Unlock()
-	b.published.Add(1)
-	if c == nil {
-		return 0, nil
+	if c != nil {
+		receivers = int(c.subscribers.Load())
+		if err := c.publish(reactor.CopyBuffer(payload)); err != nil {
+			return 0, err
+		}
 	}
-	receivers = int(c.subscribers.Load())
-	return receivers, c.publish(reactor.CopyBuffer(payload))
+	b.published.Add(1)
+	return receivers, nil
 }
 
 // Subscribers is how many subscriptions a channel has.

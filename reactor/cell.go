@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -63,6 +64,7 @@ type Cell struct {
 	detached   bool   // a turn is under way on another goroutine
 	requeue    bool   // a turn is due when the detached one has ended
 	silenced   bool   // the poller was told to forget fd while detached
+	paused     bool   // the poller was told to forget fd until Unpause
 	broken     bool   // the poller would not watch fd again
 	blocking   bool   // give turns on another goroutine always
 	sticky     uint8  // give so many more turns on another goroutine
@@ -208,7 +210,7 @@ func (c *Cell) NextSystem() (any, bool) {
 		return nil, false
 	}
 	v := m.system[0]
-	m.system = append(m.system[:0], m.system[1:]...)
+	m.system = slices.Delete(m.system, 0, 1)
 	return v, true
 }
 

@@ -216,9 +216,9 @@ type countingPoller struct {
 	waits atomic.Int64
 }
 
-func (c *countingPoller) Wait(ready []Ready, timeout time.Duration, parked bool) (int, error) {
+func (c *countingPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	c.waits.Add(1)
-	return c.Poller.Wait(ready, timeout, parked)
+	return c.Poller.Wait(ready, timeout)
 }
 
 // TestPauseOutlastsDetachedTurn: a descriptor that was paused while a turn was under way beside the loop stays paused.

@@ -33,13 +33,15 @@ type Loop struct {
 	now        int64 // milliseconds since the group's start
 	waryUntil  int64
 	waryFor    int64
-	pace       pace
 	stopping   bool
 	takeovers  uint64
 	detached   uint64 // turns given on other goroutines
 	overloads  uint64 // such turns that found no goroutine free
 	refused    atomic.Uint64
 	statsAt    int64 // when stats was published
+	stopPasses int   // made since stopping
+
+	refusedWord uint64 // the watchdog's: the last state word it could not steal
 
 	// the inbox
 	pending  atomic.Bool // it holds something
@@ -47,7 +49,7 @@ type Loop struct {
 	inbox    []*Cell
 	returned []homecoming
 	tasks    []func(*Loop, *Worker)
-	counters Counters // of workers that went away
+	counters Counters // of all workers, as of when they were last told
 	ended    bool     // nobody owns the loop any more
 	stats    Stats
 
@@ -69,7 +71,7 @@ func newLoop(g *Group, index int) (*Loop, error) {
 }
 
 func newLoopOn(p Poller, g *Group, index int) *Loop {
-	l := &Loop{group: g, index: index, poller: p, events: make([]Ready, eventsAWait), pace: newPace()}
+	l := &Loop{group: g, index: index, poller: p, events: make([]Ready, eventsAWait)}
 	l.wheel.init(0)
 	l.state.Store(stateRun)
 	return l
@@ -102,7 +104,9 @@ func (l *Loop) own(w *Worker) {
 
 // outlive ends the turn that never returned and goes on owning the loop, if it was not stolen meanwhile.
 func (l *Loop) outlive(w *Worker) {
-	if cell := w.cell; l.leave(w, cell, w.Abandoned|NeedSettle) {
+	out := w.Abandoned | NeedSettle
+	w.Abandoned = 0
+	if l.leave(w, w.cell, out) {
 		l.own(w)
 		return
 	}
@@ -159,8 +163,11 @@ func (l *Loop) give(w *Worker, cell *Cell, ready Events) bool {
 		l.note(cell, ready)
 		return true
 	}
-	if cell.broken {
-		ready, cell.broken = ready|Broken, false
+	if cell.broken { // tell it, and keep the turn that was due for its mail
+		if cell.broken = false; ready == 0 {
+			l.nextq = append(l.nextq, cell)
+		}
+		ready |= Broken
 	}
 	if l.group.manual == nil && (cell.blocking || cell.sticky > 0 || l.now < l.waryUntil) && l.detach(cell, ready) {
 		return true
@@ -218,7 +225,7 @@ func (l *Loop) note(cell *Cell, ready Events) {
 		cell.requeue = true
 		return
 	}
-	if !cell.silenced && cell.fd >= 0 {
+	if !cell.silenced && !cell.paused && cell.fd >= 0 {
 		if l.poller.Remove(int(cell.fd)) == nil {
 			cell.silenced = true
 		}
@@ -248,7 +255,7 @@ func (l *Loop) welcome(h homecoming) {
 	}
 	if cell.silenced {
 		cell.silenced = false
-		if cell.fd >= 0 {
+		if cell.fd >= 0 && !cell.paused {
 			// Added anew, the descriptor is reported again if it is still ready.
 			cell.broken = l.poller.Add(int(cell.fd), cell.token(), cell.interest) != nil
 		}
@@ -323,16 +330,16 @@ func (l *Loop) wait(w *Worker) {
 	} else if when, ok := l.wheel.next(); ok {
 		timeout = time.Duration(max(0, when-l.group.clock())) * time.Millisecond
 	}
-	l.publish(w, timeout != 0)
-	parked := l.pace.quiet(l.now, w.Counters.Turns)
-	if timeout != 0 {
+	sleeps := timeout != 0
+	l.publish(w, sleeps)
+	if sleeps {
 		l.state.Store(l.seq<<stateBits | statePoll)
 		if l.pending.Load() {
 			timeout = 0
 		}
 	}
-	n, err := l.poller.Wait(l.events, timeout, parked)
-	if timeout != 0 {
+	n, err := l.poller.Wait(l.events, timeout)
+	if sleeps {
 		l.state.Store(l.seq<<stateBits | stateRun)
 		l.group.watchdog.roused()
 	}

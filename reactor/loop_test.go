@@ -190,26 +190,6 @@ func TestStatsSum(t *testing.T) {
 	}
 }
 
-// TestPace: a loop is quiet at first, not when it gives many turns, and quiet again after.
-func TestPace(t *testing.T) {
-	p := newPace()
-	now, turns := int64(0), uint64(0)
-	step := func(ms int64, more uint64) bool {
-		now, turns = now+ms, turns+more
-		return p.quiet(now, turns)
-	}
-	const most = paceQuiet * paceWindow / 1000 // turns in a window of a loop that is just busy
-	if !step(1, 0) || !step(paceWindow, 1) {
-		t.Error("not quiet at first")
-	}
-	if step(paceWindow, 2*most) || step(1, 0) || step(paceWindow, 2*most) {
-		t.Error("quiet under load")
-	}
-	if !step(paceWindow, most/2) || !step(10*paceWindow, most) {
-		t.Error("not quiet after the load")
-	}
-}
-
 // TestWorkersLeaveNothing: a worker that goes away gives back what it lends to cells.
 func TestWorkersLeaveNothing(t *testing.T) {
 	noBufferLeak(t)

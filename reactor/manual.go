@@ -92,7 +92,7 @@ func (p *manualPoller) Wake() error   { return nil }
 func (p *manualPoller) Close() error  { return nil }
 
 // Wait never waits.
-func (p *manualPoller) Wait(ready []Ready, _ time.Duration, _ bool) (int, error) {
+func (p *manualPoller) Wait(ready []Ready, _ time.Duration) (int, error) {
 	n := 0
 	for fd, at := range p.polled {
 		if events := p.level(fd) & (at.want | Broken); events != 0 && n < len(ready) {

@@ -37,10 +37,9 @@ type Poller interface {
 	// Forgets reports whether closing a descriptor removes it, so that Remove before close can be saved.
 	Forgets() bool
 	// Wait fills ready and returns how many entries it filled. A negative timeout waits without bound; zero
-	// only looks. It returns 0 and no error at the end of the timeout, when a signal interrupted it, and when
-	// Wake was called. parked asks that the wait hold no operating system thread of the Go scheduler, where the
-	// poller can: cheaper for a loop that mostly sleeps, dearer for a busy one.
-	Wait(ready []Ready, timeout time.Duration, parked bool) (int, error)
+	// only looks. It returns 0 and no error at the end of the timeout, when Wake was called, and now and then
+	// for no reason.
+	Wait(ready []Ready, timeout time.Duration) (int, error)
 	// Wake ends the current Wait, or the next one, early. Safe from any goroutine until Close returns; calls
 	// may be merged.
 	Wake() error

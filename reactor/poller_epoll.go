@@ -16,9 +16,9 @@ import (
 
 // epoll is the Linux Poller: one epoll descriptor, an eventfd in it for Wake.
 //
-// It can wait in two ways. A plain epoll_wait is the cheapest for a loop with something to do. A loop that mostly
-// sleeps is cheaper with the epoll descriptor itself parked in the runtime's own poller: no thread blocks in a
-// system call, so the scheduler has no processor to retake and no thread to wake.
+// It waits with the epoll descriptor parked in the runtime's own poller, after a look at it: so no thread blocks in a
+// system call, the scheduler has no processor to retake and no thread to wake, and while events keep coming the look
+// is all there is. That is cheaper than a blocking epoll_wait at every load: see docs/benchmarks.md.
 type epoll struct {
 	fd      int
 	wakeFD  int
@@ -65,7 +65,7 @@ func newPoller() (Poller, error) {
 		return nil, fmt.Errorf("reactor: epoll descriptor: %w", err)
 	}
 	p.look = func(uintptr) bool {
-		p.found, p.lookErr = p.wait(0)
+		p.found, p.lookErr = p.wait()
 		return p.found > 0 || p.lookErr != nil
 	}
 	return p, nil
@@ -109,24 +109,17 @@ func (p *epoll) Remove(fd int) error { return p.control(unix.EPOLL_CTL_DEL, fd, 
 
 func (p *epoll) Forgets() bool { return true }
 
-// wait is one epoll_wait (as epoll_pwait without a mask, which every port has). Zero milliseconds only look, and so need not tell the scheduler.
-func (p *epoll) wait(milliseconds int) (int, error) {
-	var n uintptr
-	var errno unix.Errno
-	if milliseconds == 0 {
-		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
-			uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.room), 0, 0, 0)
-	} else {
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
-			uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.room), uintptr(milliseconds), 0, 0)
-	}
+// wait is one epoll_wait (as epoll_pwait without a mask, which every port has) that only looks. Raw: it does not block.
+func (p *epoll) wait() (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+		uintptr(unsafe.Pointer(&p.events[0])), uintptr(p.room), 0, 0, 0)
 	switch errno {
 	case 0:
 		return int(n), nil
 	case unix.EINTR:
 		return 0, nil
 	}
-	return 0, fmt.Errorf("reactor: epoll_wait: %w", errno)
+	return 0, fmt.Errorf("reactor: epoll_pwait: %w", errno)
 }
 
 // park waits in the runtime's poller until the epoll descriptor has something to report.
@@ -159,30 +152,19 @@ func (p *epoll) setDeadline(timeout time.Duration) error {
 	return p.file.SetReadDeadline(end)
 }
 
-func (p *epoll) Wait(ready []Ready, timeout time.Duration, parked bool) (int, error) {
+func (p *epoll) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if len(p.events) < len(ready) {
 		p.events = make([]unix.EpollEvent, len(ready))
 	}
 	p.room = len(ready)
 	var n int
 	var err error
-	switch {
-	case timeout == 0:
-		n, err = p.wait(0)
-	case parked:
+	if timeout == 0 {
+		n, err = p.wait()
+	} else {
 		n, err = p.park(timeout)
-	case timeout < 0:
-		n, err = p.wait(-1)
-	default:
-		n, err = p.wait(ceilMilliseconds(timeout))
 	}
 	return p.translate(ready, n), err
-}
-
-// ceilMilliseconds rounds up, so that a loop woken by its timeout finds the timer due.
-func ceilMilliseconds(d time.Duration) int {
-	const most = 1 << 30
-	return int(min((d+time.Millisecond-1)/time.Millisecond, most))
 }
 
 // translate turns the kernel's answers into ours and swallows wake-ups.

@@ -89,8 +89,8 @@ func (p *pollPoller) place(fd int) int {
 // Forgets is false: a closed descriptor would be reported Broken for ever, or as whatever gets its number next.
 func (p *pollPoller) Forgets() bool { return false }
 
-// Wait ignores parked: poll(2) always holds a thread.
-func (p *pollPoller) Wait(ready []Ready, timeout time.Duration, _ bool) (int, error) {
+// Wait blocks a thread in poll(2).
+func (p *pollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if len(ready) == 0 {
 		return 0, unix.EINVAL
 	}

@@ -3,28 +3,25 @@
 package reactor
 
 import (
-	"fmt"
 	"testing"
 	"time"
 )
 
-// testPoller holds an implementation to the contract of Poller, both ways of waiting.
+// testPoller holds an implementation to the contract of Poller.
 func testPoller(t *testing.T, create func() (Poller, error)) {
 	t.Helper()
-	for _, parked := range []bool{false, true} {
-		for _, c := range pollerContract {
-			t.Run(fmt.Sprintf("parked=%v/%s", parked, c.name), func(t *testing.T) {
-				p, err := create()
-				if err != nil {
-					t.Fatal(err)
-				}
-				h := &pollerHarness{T: t, Poller: p, parked: parked}
-				c.check(h)
-				if err := p.Close(); err != nil {
-					t.Errorf("Close: %v", err)
-				}
-			})
-		}
+	for _, c := range pollerContract {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := create()
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := &pollerHarness{T: t, Poller: p}
+			c.check(h)
+			if err := p.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		})
 	}
 }
 
@@ -59,7 +56,6 @@ var pollerContract = []struct {
 type pollerHarness struct {
 	*testing.T
 	Poller
-	parked bool
 }
 
 // long bounds the waits for what must happen; a test that reaches it fails.
@@ -81,7 +77,7 @@ func (h *pollerHarness) modify(fd int, token uint64, want Events) {
 
 func (h *pollerHarness) wait(ready []Ready, timeout time.Duration) []Ready {
 	h.Helper()
-	n, err := h.Wait(ready, timeout, h.parked)
+	n, err := h.Wait(ready, timeout)
 	if err != nil {
 		h.Fatalf("Wait: %v", err)
 	}

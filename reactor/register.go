@@ -30,7 +30,7 @@ func (l *Loop) Interest(c *Cell, want Events) error {
 	if c.interest == want {
 		return nil
 	}
-	if !c.silenced && c.fd >= 0 {
+	if !c.silenced && !c.paused && c.fd >= 0 {
 		if err := l.poller.Modify(int(c.fd), c.token(), want); err != nil {
 			return err
 		}
@@ -41,22 +41,27 @@ func (l *Loop) Interest(c *Cell, want Events) error {
 
 // Pause lets the poller forget the cell's descriptor; Unpause lets it watch again. For the loop's owner.
 func (l *Loop) Pause(c *Cell) error {
-	if c.silenced || c.fd < 0 {
+	if c.paused || c.fd < 0 {
 		return nil
 	}
-	c.silenced = true
+	c.paused = true
+	if c.silenced {
+		return nil
+	}
 	return l.poller.Remove(int(c.fd))
 }
 
 // Unpause undoes Pause. For the loop's owner.
 func (l *Loop) Unpause(c *Cell) error {
-	if !c.silenced || c.fd < 0 {
+	if !c.paused || c.fd < 0 {
 		return nil
 	}
-	if err := l.poller.Add(int(c.fd), c.token(), c.interest); err != nil {
-		return err
+	if !c.silenced { // else it is added when the turn under way has ended
+		if err := l.poller.Add(int(c.fd), c.token(), c.interest); err != nil {
+			return err
+		}
 	}
-	c.silenced = false
+	c.paused = false
 	return nil
 }
 
@@ -67,13 +72,14 @@ func (l *Loop) Unregister(c *Cell) (fd int) {
 		return -1
 	}
 	fd = int(c.fd)
-	if !c.silenced && fd >= 0 && !l.ended && !l.poller.Forgets() {
+	if !c.silenced && !c.paused && fd >= 0 && !l.ended && !l.poller.Forgets() {
 		if err := l.poller.Remove(fd); err != nil {
 			l.group.fault(fmt.Errorf("reactor: unregister: %w", err))
 		}
 	}
 	l.slots.remove(c.slot.Load())
 	c.registered, c.fd, c.interest, c.silenced = false, -1, 0, false
+	c.paused = false
 	return fd
 }
 

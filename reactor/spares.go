@@ -1,6 +1,9 @@
 package reactor
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // spareBuffer is how many bytes a detached turn reads at once.
 const spareBuffer = 4 << 10
@@ -38,33 +41,47 @@ func (s *spares) reserve() bool {
 	return true
 }
 
+// unreserve gives a reserved place to the errand that waits longest, if any does.
 func (s *spares) unreserve() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) > 0 {
+		s.start(s.dequeue())
+		return
+	}
 	s.busy--
-	s.mu.Unlock()
+}
+
+// start runs the errand in a place that is counted already. With the lock.
+func (s *spares) start(e errand) {
+	if n := len(s.idle); n > 0 {
+		s.idle[n-1] <- e // has room for one
+		s.idle = s.idle[:n-1]
+		return
+	}
+	s.group.goroutines.Add(1)
+	go s.run(e, newWorker(spareBuffer), make(chan errand, 1))
+}
+
+// dequeue takes the errand that waits longest. With the lock.
+func (s *spares) dequeue() errand {
+	e := s.waiting[0]
+	s.waiting = slices.Delete(s.waiting, 0, 1)
+	return e
 }
 
 // send runs the errand on another goroutine. At the bound it waits for one if patient, else it fails.
 func (s *spares) send(e errand, patient bool) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.busy >= s.most {
 		if patient {
 			s.waiting = append(s.waiting, e)
 		}
-		s.mu.Unlock()
 		return patient
 	}
 	s.busy++
-	if n := len(s.idle); n > 0 {
-		ch := s.idle[n-1]
-		s.idle = s.idle[:n-1]
-		s.mu.Unlock()
-		ch <- e
-		return true
-	}
-	s.mu.Unlock()
-	s.group.goroutines.Add(1)
-	go s.run(e, newWorker(spareBuffer), make(chan errand, 1))
+	s.start(e)
 	return true
 }
 
@@ -77,7 +94,9 @@ func (s *spares) run(e errand, w *Worker, ch chan errand) {
 			return
 		}
 		// A callback ended the goroutine (runtime.Goexit). The turn took note of it; go on with another.
-		e.cell.loop.handBack(w, e.cell, w.Abandoned|NeedSettle)
+		out := w.Abandoned | NeedSettle
+		w.Abandoned = 0
+		e.cell.loop.handBack(w, e.cell, out)
 		go func() {
 			if e, ok := s.next(ch); ok {
 				s.run(e, w, ch)
@@ -101,8 +120,7 @@ func (s *spares) run(e errand, w *Worker, ch chan errand) {
 func (s *spares) next(ch chan errand) (errand, bool) {
 	s.mu.Lock()
 	if len(s.waiting) > 0 {
-		e := s.waiting[0]
-		s.waiting = append(s.waiting[:0], s.waiting[1:]...)
+		e := s.dequeue()
 		s.mu.Unlock()
 		return e, true
 	}

@@ -32,14 +32,14 @@ func (l *Loop) publish(w *Worker, sleeps bool) {
 	}
 	l.statsAt = l.now
 	l.inMu.Lock()
+	l.counters.add(w.Counters)
+	w.Counters = Counters{}
 	l.stats = Stats{
-		Counters:  l.counters,
 		Timers:    l.wheel.len(),
 		Detached:  l.detached,
 		Overloads: l.overloads,
 		Takeovers: l.takeovers,
 	}
-	l.stats.Counters.add(w.Counters)
 	l.inMu.Unlock()
 }
 
@@ -47,6 +47,7 @@ func (l *Loop) publish(w *Worker, sleeps bool) {
 func (l *Loop) Stats() Stats {
 	l.inMu.Lock()
 	s := l.stats
+	s.Counters = l.counters
 	l.inMu.Unlock()
 	s.Cells = int(l.slots.used.Load())
 	s.TakeoversRefused = l.refused.Load()

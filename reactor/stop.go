@@ -30,11 +30,23 @@ func (g *Group) Stop(ctx context.Context) error {
 	}
 }
 
+// stopPasses bounds how often a loop that stops goes on giving turns to cells that never have enough.
+const stopPasses = 1000
+
 // end releases what is left on a loop that stops. It returns false while there is work that can be done at once.
 func (l *Loop) end(w *Worker) bool {
-	if len(l.nextq) > 0 || l.pending.Load() {
+	// Detached turns that end from here on wait for afterMu, and then see to themselves.
+	l.afterMu.Lock()
+	defer l.afterMu.Unlock()
+	l.inMu.Lock()
+	l.stopPasses++
+	busy := len(l.nextq)+len(l.inbox) > 0 && l.stopPasses < stopPasses
+	if busy || len(l.tasks)+len(l.returned) > 0 {
+		l.inMu.Unlock()
 		return false
 	}
+	l.ended = true
+	l.inMu.Unlock()
 	l.slots.each(func(c *Cell) bool {
 		if !c.detached {
 			c.turner.Stop(l)
@@ -43,10 +55,6 @@ func (l *Loop) end(w *Worker) bool {
 	})
 	l.self.invoker.InvokeSystemMessage(&actor.Stop{})
 	l.publish(w, true)
-	l.inMu.Lock()
-	defer l.inMu.Unlock()
-	l.ended = true
-	l.counters.add(w.Counters)
 	if err := l.poller.Close(); err != nil {
 		l.group.fault(err)
 	}
@@ -75,21 +83,44 @@ func (l *Loop) afterlife(w *Worker) {
 			return
 		}
 		for _, cell := range inbox {
+			if cell.detached { // its turn has not ended, or not begun
+				cell.requeue = true
+				continue
+			}
 			homecomings = append(homecomings, homecoming{cell, NeedTurn})
 		}
 		for _, h := range homecomings {
 			h.cell.detached = false
-			for out := h.out; ; out = h.cell.turner.Turn(w, 0) {
+			if h.cell.requeue {
+				h.cell.requeue = false
+				h.out |= NeedTurn
+			}
+			out := h.out
+			for pass := 0; ; pass++ {
 				if out&NeedSettle != 0 {
 					h.cell.turner.Settle(l)
 				}
-				if out&NeedTurn == 0 {
+				if out&NeedTurn == 0 || pass == stopPasses {
 					break
 				}
+				out = turnAside(w, h.cell)
 			}
 			if h.cell.registered {
 				h.cell.turner.Stop(l)
 			}
 		}
 	}
+}
+
+// turnAside gives a turn that may end its goroutine (runtime.Goexit).
+func turnAside(w *Worker, cell *Cell) (out Outcome) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Abandoned, out = 0, NeedSettle
+		defer func() { out |= w.Abandoned }()
+		out = cell.turner.Turn(w, 0)
+	}()
+	<-done
+	return out
 }

@@ -134,11 +134,14 @@ func (d *watchdog) sample() (calling, moved bool) {
 		if word != d.last[i] {
 			moved = true
 		}
-		if word&stateMask == stateCall {
+		switch word & stateMask {
+		case stateCall:
 			calling = true
 			if word == d.last[i] {
 				l.steal(word)
 			}
+		case stateRun: // busy with what is no turn, or without a processor: its next turn may block
+			moved = true
 		}
 		d.last[i] = word
 	}
@@ -148,10 +151,15 @@ func (d *watchdog) sample() (calling, moved bool) {
 // steal takes the loop from the turn that the word names, if that is still under way and a goroutine can be had.
 func (l *Loop) steal(word uint64) {
 	if !l.group.spares.reserve() {
-		l.refused.Add(1)
+		if l.refusedWord != word { // once a turn
+			l.refusedWord = word
+			l.refused.Add(1)
+		}
 		return
 	}
+	l.group.goroutines.Add(1) // the new owner; before the old one can end, for Stop may be waiting for zero
 	if !l.state.CompareAndSwap(word, word&^stateMask|stateRun) {
+		l.group.goroutines.Done()
 		l.group.spares.unreserve()
 		return
 	}
@@ -167,6 +175,5 @@ func (l *Loop) steal(word uint64) {
 		l.waryFor = waryLeast
 	}
 	l.waryUntil = l.now + l.waryFor
-	l.group.goroutines.Add(1)
 	go l.own(newWorker(l.group.options.ReadBuffer))
 }
