@@ -29,6 +29,7 @@ type Broker struct {
 	published atomic.Uint64
 	delivered atomic.Uint64
 	refused   atomic.Uint64
+	failures  atomic.Uint64
 }
 
 type shard struct {
@@ -42,6 +43,7 @@ type Stats struct {
 	Published uint64 // messages accepted by Publish
 	Delivered uint64 // to subscribers
 	Refused   uint64 // by Publish, because a channel was behind
+	Failures  uint64 // subscribers that panicked
 }
 
 // NewBroker makes a Broker whose channel actors live on the loops of a group.
@@ -133,7 +135,7 @@ func (b *Broker) channel(name string) *channel {
 
 // Stats gathers the Broker's statistics.
 func (b *Broker) Stats() Stats {
-	s := Stats{Published: b.published.Load(), Delivered: b.delivered.Load(), Refused: b.refused.Load()}
+	s := Stats{Published: b.published.Load(), Delivered: b.delivered.Load(), Refused: b.refused.Load(), Failures: b.failures.Load()}
 	for i := range b.shards {
 		b.shards[i].Lock()
 		s.Channels += len(b.shards[i].channels)

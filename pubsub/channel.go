@@ -77,7 +77,23 @@ func (c *channel) publish(b *reactor.Buffer) error {
 }
 
 // Turn implements reactor.Turner.
-func (c *channel) Turn(w *reactor.Worker, events reactor.Events) reactor.Outcome {
+func (c *channel) Turn(w *reactor.Worker, events reactor.Events) (out reactor.Outcome) {
+	ended := false
+	defer func() {
+		if ended {
+			return
+		}
+		// A subscriber ended the goroutine (runtime.Goexit), which goes on ending: the next turn needs to be asked for.
+		c.cell.Lock()
+		w.Abandoned = c.cell.End(true, false)
+		c.cell.Unlock()
+	}()
+	out = c.turn(w, events)
+	ended = true
+	return out
+}
+
+func (c *channel) turn(w *reactor.Worker, events reactor.Events) reactor.Outcome {
 	c.cell.Lock()
 	c.cell.Begin(events)
 	invoker := c.invoker
@@ -123,10 +139,20 @@ func (c *channel) deliver(b *reactor.Buffer) {
 	c.sequence++
 	m := &Message{Channel: c.name, Sequence: c.sequence, buffer: b}
 	for _, s := range c.subscriptions {
-		s.subscriber.Deliver(s, m)
+		c.tell(func() { s.subscriber.Deliver(s, m) })
 	}
 	c.broker.delivered.Add(uint64(len(c.subscriptions)))
 	b.Release()
+}
+
+// tell calls a subscriber. One that panics is counted, and harms nobody but itself.
+func (c *channel) tell(call func()) {
+	defer func() {
+		if recover() != nil {
+			c.broker.failures.Add(1)
+		}
+	}()
+	call()
 }
 
 // remove ends a subscription, and with the last one the channel.
@@ -135,7 +161,7 @@ func (c *channel) remove(s *Subscription) {
 	c.subscriptions[s.index] = c.subscriptions[last]
 	c.subscriptions[s.index].index = s.index
 	c.subscriptions = slices.Delete(c.subscriptions, last, last+1)
-	s.subscriber.Unsubscribed(s)
+	c.tell(func() { s.subscriber.Unsubscribed(s) })
 
 	sh := c.broker.shard(c.name)
 	sh.Lock()
