@@ -48,7 +48,7 @@ func (a *acceptor) Turn(_ *reactor.Worker, events reactor.Events) reactor.Outcom
 	a.cell.Lock()
 	defer a.cell.Unlock()
 	out := a.cell.End(false, false)
-	if len(a.fresh) > 0 || events == 0 || a.starved {
+	if len(a.fresh) > 0 || events == 0 || a.starved || a.listener.closing.Load() {
 		out |= reactor.NeedSettle
 	}
 	return out

@@ -30,8 +30,8 @@ func (c *Conn) PID() *actor.PID {
 }
 
 // Context is the connection's protoactor context: for use in its callbacks only. In OnMessage it has the message's
-// sender and headers, and Respond answers. It can watch and spawn actors; Terminated comes to OnMessage. In OnClose it
-// is nil if nobody asked for it, or for PID, before.
+// sender and headers, and Respond answers. It can watch and spawn actors; Terminated comes to OnMessage. A message
+// that came before PID or Context was first called is not in it. In OnClose it is nil if nobody asked for it, or for PID, before.
 func (c *Conn) Context() actor.Context {
 	if m := c.addressed(); m != nil {
 		return m.invoker.(actor.Context)
@@ -76,6 +76,9 @@ func (m *mailbox) UserMessageCount() int { return m.conn.cell.Mail() }
 
 // PostUserMessage implements actor.Mailbox.
 func (m *mailbox) PostUserMessage(message any) {
+	if _, poison := message.(*actor.PoisonPill); poison && m.conn.cell.Post(message, 0) == nil {
+		return // whether the mailbox is full or not
+	}
 	if err := m.conn.send(message); err != nil {
 		m.conn.config.system.deadLetter(m.conn, message)
 	}
@@ -94,10 +97,11 @@ func (m *mailbox) Receive(context actor.Context) {
 	switch message := context.Message().(type) {
 	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
 	default:
-		if c.phase == opened {
+		if c.live() {
+			before := c.callback
 			c.callback = inMessage
 			c.protocol.OnMessage(c, message)
-			c.callback = none
+			c.callback = before
 		}
 	}
 }
@@ -116,7 +120,9 @@ func (c *Conn) serveSystem() {
 			continue
 		}
 		if m := c.address.Load(); m != nil {
+			c.callback = inMessage // a continuation of ReenterAfter is the user's
 			m.invoker.InvokeSystemMessage(message)
+			c.callback = none
 		}
 	}
 }

@@ -45,10 +45,12 @@ func (c *Conn) demandEnd(r Reason, flags uint32) {
 
 // linger is the state of a connection that is closing and has bytes left to write: it has a deadline.
 func (c *Conn) linger() {
-	x := c.lockedMore()
+	c.cell.Lock()
+	x := c.more()
 	if x.reason.Code == PeerClosed {
 		x.reason.Code = HalfClosed
 	}
+	c.cell.Unlock()
 	if x.deadlineAt == 0 {
 		c.setDeadline(c.config.CloseTimeout)
 	}
@@ -57,7 +59,7 @@ func (c *Conn) linger() {
 // setDeadline has flagDeadline raised when d is over.
 func (c *Conn) setDeadline(d time.Duration) {
 	x := c.lockedMore()
-	x.deadlineAt = c.config.system.group.Clock() + max(1, int64(d/time.Millisecond))
+	x.deadlineAt = c.config.system.group.Later(d)
 	c.flags.Or(flagDeadlineSet)
 }
 
@@ -65,6 +67,9 @@ func (c *Conn) setDeadline(d time.Duration) {
 // asked for.
 func (c *Conn) overdue() {
 	x := c.lockedMore()
+	if x.deadlineAt == 0 || c.config.system.group.Clock() < x.deadlineAt {
+		return // withdrawn, or moved
+	}
 	x.deadlineAt = 0
 	if c.flags.Load()&flagClose != 0 {
 		c.config.system.counters.closeTimeouts.Add(1)

@@ -35,6 +35,7 @@ type Conn struct {
 	waited   bool           // the turn's: it was blocked since OnDrained was last due
 	choked   bool           // the turn's: too much is pending to read on
 	ended    bool           // the turn's: the peer has shut its sending side
+	hung     bool           // the turn's: the peer has hung up, and nothing is read: the poller must not tell for ever
 	blocking bool           // the turn's: the protocol declares that it blocks
 	greeted  bool           // the turn's: OnOpen was called
 	lingers  bool           // the turn's: it is or was lingering
@@ -150,7 +151,7 @@ func newConn(config *connConfig, l *reactor.Loop, p phase) *Conn {
 	c := &Conn{config: config, phase: p}
 	c.cell.Init((*turner)(c), l)
 	if config.IdleTimeout > 0 {
-		c.more().idleMS.Store(int64(config.IdleTimeout / time.Millisecond))
+		c.more().idleMS.Store(int64(max(1, config.IdleTimeout/time.Millisecond)))
 		c.flags.Store(flagIdleSet)
 	}
 	config.system.live.Add(1)
@@ -196,7 +197,11 @@ func (c *Conn) System() *System { return c.config.system }
 func (c *Conn) Listener() *Listener { return c.config.listener }
 
 // RemoteAddr is the peer's address. It is known as long as the Conn is. For unix sockets its name is empty.
-func (c *Conn) RemoteAddr() net.Addr { return c.peer.Addr() }
+func (c *Conn) RemoteAddr() net.Addr {
+	c.cell.Lock()
+	defer c.cell.Unlock()
+	return c.peer.Addr()
+}
 
 // LocalAddr is our address of the connection, asked of the kernel, or nil when the connection is over.
 func (c *Conn) LocalAddr() net.Addr {

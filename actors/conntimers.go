@@ -69,7 +69,7 @@ func (h *connTimers) callTimer(in callback, f func()) {
 	h.callback = before
 }
 
-func (h *connTimers) clock() int64 { return h.config.system.group.Clock() }
+func (h *connTimers) later(d time.Duration) int64 { return h.config.system.group.Later(d) }
 
 // anyTimer is one of the connection's timers that have not finished, or nil.
 func (c *Conn) anyTimer() *Timer {

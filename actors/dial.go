@@ -62,16 +62,18 @@ func (s *System) Dial(network, address string, factory Factory, o DialOptions) (
 	c := newConn(newConfig(s, o.ConnOptions, factory), s.group.Next(), dialing)
 	d := &dialState{endpoints: endpoints, socket: o.Socket, fd: -1}
 	c.more().dial = d
+	c.setDeadline(o.Timeout)
+	ctx, cancel := context.Background(), context.CancelFunc(nil)
+	if !literal {
+		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
+		d.cancel, d.resolving = cancel, true
+	}
 	s.dials[c] = struct{}{}
 	s.mu.Unlock()
-	c.setDeadline(o.Timeout)
+	c.cell.Due()
 	if literal {
-		c.cell.Due()
 		return c, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), o.Timeout)
-	d.cancel, d.resolving = cancel, true
-	c.cell.Due()
 	s.lookups.Go(func() {
 		defer cancel()
 		found, err := reactor.ResolveDial(ctx, network, address)
@@ -133,7 +135,9 @@ func (c *Conn) tryNext(d *dialState) bool {
 			d.err = err
 			continue
 		}
+		c.cell.Lock()
 		c.peer = e.Peer()
+		c.cell.Unlock()
 		d.fd, d.fresh = fd, true // Writable will tell that it is connected, also if it is now
 		return false
 	}

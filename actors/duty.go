@@ -83,10 +83,10 @@ func (d *duty) Settle(l *reactor.Loop) {
 // Stop implements reactor.Turner.
 func (d *duty) Stop(*reactor.Loop) {}
 
-func (d *duty) startTimer(*Timer)    { d.cell.Due() }
-func (d *duty) postTimer(t *Timer)   { d.cell.Post(t, 0) }
-func (d *duty) forgetTimer(t *Timer) { d.system.forgetTimer(t) }
-func (d *duty) clock() int64         { return d.system.group.Clock() }
+func (d *duty) startTimer(*Timer)           { d.cell.Due() }
+func (d *duty) postTimer(t *Timer)          { d.cell.Post(t, 0) }
+func (d *duty) forgetTimer(t *Timer)        { d.system.forgetTimer(t) }
+func (d *duty) later(t time.Duration) int64 { return d.system.group.Later(t) }
 func (d *duty) callTimer(in callback, f func()) {
 	before := d.callback
 	d.callback = in
@@ -101,10 +101,12 @@ func (s *System) Defer(f func()) error {
 	if f == nil {
 		return badOption("Defer of a function", "nil")
 	}
+	n := s.tasks.Add(1) // before over is looked at: Shutdown sets that and then waits for the tasks
 	if s.over.Load() {
+		s.tasks.Add(-1)
 		return ErrShutdown
 	}
-	if s.tasks.Add(1) > int64(s.options.MaxTasks) {
+	if n > int64(s.options.MaxTasks) {
 		s.tasks.Add(-1)
 		s.counters.refusedTasks.Add(1)
 		return ErrMailboxFull

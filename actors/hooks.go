@@ -65,13 +65,13 @@ func (s *System) OnIdle(f func()) error {
 	if !first {
 		return nil
 	}
-	var seen, own uint64
+	var seen uint64
+	own := uint64(1) // turns of the looks themselves, since the last one
 	told := false
-	// Each look is itself one or two turns; own counts them.
 	_, err := s.Every(idleAfter, 0, func() {
 		turns := s.group.Stats().Turns
-		busy := turns-seen > 4+own
-		seen, own = turns, 0
+		busy := turns-seen > own
+		seen, own = turns, 1
 		if busy {
 			told = false
 			return
@@ -80,14 +80,15 @@ func (s *System) OnIdle(f func()) error {
 			return
 		}
 		told = true
-		own = 2
+		own++
 		s.mu.Lock()
 		fs := slices.Clone(s.hooks.onIdle)
 		s.mu.Unlock()
-		for _, f := range fs {
-			s.Defer(f)
-			own += 2
-		}
+		s.Defer(func() {
+			for _, f := range fs {
+				s.protect("OnIdle", f)
+			}
+		})
 	}, nil)
 	return err
 }

@@ -21,6 +21,7 @@ type Listener struct {
 	live      atomic.Int64 // connections
 	accepted  atomic.Uint64
 	closing   atomic.Bool
+	shutting  atomic.Bool // Shutdown was called: connections that are being accepted are shut down too
 	mu        sync.Mutex
 	failure   error // guarded
 	finished  chan struct{}
@@ -41,14 +42,19 @@ func (s *System) Listen(network, address string, factory Factory, o ListenOption
 	if o.ConnOptions, err = o.ConnOptions.validate(); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.stopping.Load() {
 		return nil, ErrShutdown
 	}
 	fd, bound, err := reactor.Listen(network, address, o.Socket)
 	if err != nil {
 		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Load() { // meanwhile
+		reactor.UnlinkSocket(bound)
+		reactor.CloseFD(fd)
+		return nil, ErrShutdown
 	}
 	ln := &Listener{options: o, fd: fd, bound: bound, finished: make(chan struct{})}
 	ln.config = newConfig(s, o.ConnOptions, factory)
@@ -127,6 +133,7 @@ func (ln *Listener) Close() {
 // Shutdown stops accepting and shuts the listener's connections down: their OnShutdown is called. It does not wait for
 // them: Done does.
 func (ln *Listener) Shutdown() {
+	ln.shutting.Store(true)
 	ln.Close()
 	ln.config.system.each(func(c *Conn) {
 		if c.config.listener == ln {
@@ -163,6 +170,9 @@ func (ln *Listener) left() {
 		s := ln.config.system
 		s.mu.Lock()
 		delete(s.listeners, ln)
+		if s.stopping.Load() {
+			s.checkQuiet()
+		}
 		s.mu.Unlock()
 		end := func() {
 			defer close(ln.finished)

@@ -62,7 +62,9 @@ func (c *Conn) deliver(p []byte) {
 		}
 		p = c.kept()
 	}
-	c.keep(p)
+	if c.live() {
+		c.keep(p)
+	}
 }
 
 // kept is what the protocol has not consumed.
@@ -125,6 +127,10 @@ func (c *Conn) broken() {
 			c.abort(Reason{Code: IOError, Err: ioErrorOf("socket", err)})
 			return
 		}
+	}
+	if !c.ended && !c.choked && c.flags.Load()&flagsEnd == 0 { // what the peer sent before is read after Resume
+		c.hung = true
+		return
 	}
 	c.abort(Reason{Code: PeerClosed})
 }

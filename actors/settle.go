@@ -38,6 +38,13 @@ func (t *turner) Settle(l *reactor.Loop) {
 		}
 		c.want = want
 	}
+	switch {
+	case !c.hung:
+	case c.flags.Load()&flagSuspended != 0:
+		l.Pause(&c.cell)
+	default:
+		c.hung = l.Unpause(&c.cell) != nil
+	}
 	c.cell.Blocking(c.blocking)
 	if c.flags.Load()&flagsTimers != 0 {
 		c.settleTimers(l)
@@ -115,6 +122,7 @@ func (c *Conn) release(l *reactor.Loop) {
 		d.fresh = false
 		reactor.CloseFD(d.fd)
 	}
+	c.flags.And(^uint32(flagsTimers | flagDeadline))
 	l.Disarm(&x.idle)
 	l.Disarm(&x.deadline)
 	c.settleStarting(l)

@@ -158,7 +158,7 @@ func (s *System) left(c *Conn) {
 
 // checkQuiet closes quiet when no connection and no listener is left. With mu.
 func (s *System) checkQuiet() {
-	if s.live.Load() > 0 {
+	if s.live.Load() > 0 || len(s.listeners) > 0 {
 		return
 	}
 	select {

@@ -14,8 +14,8 @@ type Timer struct {
 	host     timerHost
 	run      func()
 	finished func()
-	delay    int64 // milliseconds
-	left     int   // calls that are left; negative for ever
+	delay    time.Duration
+	left     int // calls that are left; negative for ever
 	state    atomic.Int32
 	when     int64 // guarded by the host: when it is due next; for settle
 }
@@ -35,7 +35,7 @@ type timerHost interface {
 	// forgetTimer says that the timer is through.
 	forgetTimer(*Timer)
 	callTimer(in callback, f func())
-	clock() int64
+	later(d time.Duration) int64
 }
 
 func newTimer(host timerHost, d time.Duration, repetitions int, run, finished func()) (*Timer, error) {
@@ -45,12 +45,12 @@ func newTimer(host timerHost, d time.Duration, repetitions int, run, finished fu
 	if d < 0 || d > maxTimer || repetitions < 0 {
 		return nil, fmt.Errorf("actors: timer of %v, %d times: %w", d, repetitions, ErrBadOption)
 	}
-	t := &Timer{host: host, run: run, finished: finished, delay: int64((d + time.Millisecond - 1) / time.Millisecond)}
+	t := &Timer{host: host, run: run, finished: finished, delay: d}
 	if t.left = repetitions; repetitions == 0 {
 		t.left = -1
 	}
 	t.timer.Owner = t
-	t.when = host.clock() + t.delay
+	t.when = host.later(d)
 	return t, nil
 }
 
@@ -103,7 +103,7 @@ func (t *Timer) fire() {
 // again starts the timer for its next call.
 func (t *Timer) again() {
 	if t.state.Load() == timerRunning {
-		t.when = t.host.clock() + t.delay
+		t.when = t.host.later(t.delay)
 		t.host.startTimer(t)
 	}
 }

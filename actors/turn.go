@@ -205,16 +205,16 @@ func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
 			return // the next turn, after Settle, is beside the loop
 		}
 	}
+	if x := c.extra.Load(); x != nil && x.dial != nil && !c.greeted {
+		x.deadlineAt = 0
+		c.established()
+	}
 	c.phase, c.greeted = opened, true
 	c.touched = w.Now
 	c.callback = inOpen
 	c.protocol.OnOpen(c)
 	c.callback = none
-	if x := c.extra.Load(); x != nil && x.dial != nil {
-		x.deadlineAt = 0
-		c.established()
-	}
-	if c.config.system.stopping.Load() {
+	if ln := c.config.listener; c.config.system.stopping.Load() || ln != nil && ln.shutting.Load() {
 		c.flags.Or(flagShutdown)
 	}
 	if c.tail != nil { // a restarted protocol gets what its predecessor left
@@ -246,8 +246,9 @@ func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 	more := false
 	if c.waited || c.choked || c.flags.Load()&flagsStrange != 0 || c.phase != opened {
 		c.cell.Unlock()
-		more = c.attend()
+		seen := c.attend()
 		c.cell.Lock()
+		more = c.asked(seen)
 	}
 	if c.moved {
 		c.moved, c.touched = false, w.Now
@@ -271,24 +272,33 @@ func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 	return out
 }
 
-// attend does at the end of a turn what is not the usual. It reports whether another turn is due.
-func (c *Conn) attend() (more bool) {
+// asked reports whether another turn is due for what has been asked for since attend looked at the flags: nobody wakes
+// a cell whose turn is under way.
+func (c *Conn) asked(seen uint32) bool {
+	flags := c.flags.Load()
+	return c.phase == ready || c.phase < concluding && flags&^seen&(flagsEnd|flagDeadline|flagShutdown) != 0 ||
+		c.live() && flags&flagsServe != 0
+}
+
+// attend does at the end of a turn what is not the usual. It returns the flags that it has taken into account.
+func (c *Conn) attend() (seen uint32) {
 	if c.phase >= concluding {
-		return false
+		return 0
 	}
 	bytes := c.Buffered()
 	if c.phase == opened && c.take(flagDeadline) {
 		c.overdue()
 	}
-	switch flags := c.flags.Load(); {
-	case flags&flagForce != 0, flags&flagClose != 0 && (bytes == 0 || c.phase != opened):
+	seen = c.flags.Load()
+	switch {
+	case seen&flagForce != 0, seen&flagClose != 0 && (bytes == 0 || c.phase != opened):
 		c.conclude()
-		return false
-	case flags&flagClose != 0:
+		return seen
+	case seen&flagClose != 0:
 		c.linger()
 	}
 	if c.phase != opened {
-		return c.phase == ready
+		return seen
 	}
 	if c.choked && bytes <= c.config.MaxOutbound/4 {
 		c.choked = false
@@ -297,7 +307,7 @@ func (c *Conn) attend() (more bool) {
 		c.waited = false
 		c.flags.Or(flagDrained)
 	}
-	return c.live() && c.flags.Load()&flagsServe != 0
+	return seen
 }
 
 // mayWrite reports whether the socket is there and, as far as is known, takes bytes.
@@ -317,7 +327,7 @@ func (c *Conn) flush(w *reactor.Worker) (bytes, charge int, errno unix.Errno) {
 
 // unsettled reports whether the loop has to be told something.
 func (c *Conn) unsettled() bool {
-	return c.phase == closed || c.flags.Load()&flagsTimers != 0 || c.want != c.wanted() ||
+	return c.phase == closed || c.hung || c.flags.Load()&flagsTimers != 0 || c.want != c.wanted() ||
 		c.blocking != c.cell.IsBlocking() || c.phase == dialing
 }
 

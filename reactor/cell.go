@@ -83,7 +83,7 @@ func (c *Cell) Loop() *Loop { return c.loop }
 // Generation tells the cell from every other that ever lived on its loop.
 func (c *Cell) Generation() uint64 { return c.gen }
 
-// FD is the registered descriptor, or -1. For the cell's own turn and for Settle.
+// FD is the registered descriptor, or -1. For the cell's own turn, for Settle, and with the mutex.
 func (c *Cell) FD() int { return int(c.fd) }
 
 // Index is the cell's place in its loop's table, from when it was registered: with the generation it names the cell for

@@ -166,6 +166,15 @@ func (g *Group) clock() int64 {
 	return int64(time.Since(g.started) / time.Millisecond)
 }
 
+// Later is the first millisecond of the group's clock at which d will have passed from now. Safe from any goroutine.
+func (g *Group) Later(d time.Duration) int64 {
+	elapsed := time.Duration(g.clock()) * time.Millisecond
+	if g.manual == nil {
+		elapsed = time.Since(g.started)
+	}
+	return int64((elapsed + d + time.Millisecond - 1) / time.Millisecond)
+}
+
 // Clock is the time in milliseconds since the group's start. Safe from any goroutine.
 func (g *Group) Clock() int64 { return g.clock() }
 

@@ -16,13 +16,22 @@ func (l *Loop) Register(c *Cell, fd int, want Events) error {
 		return ErrTooManyCells
 	}
 	c.slot.Store(index)
-	c.registered, c.fd, c.interest = true, int32(fd), want
+	c.registered, c.interest = true, want
+	c.setFD(fd)
 	if err := l.poller.Add(fd, c.token(), want); err != nil {
 		l.slots.remove(index)
-		c.registered, c.fd, c.interest = false, -1, 0
+		c.registered, c.interest = false, 0
+		c.setFD(-1)
 		return err
 	}
 	return nil
+}
+
+// setFD is where fd is written: it is read with the mutex as well.
+func (c *Cell) setFD(fd int) {
+	c.Lock()
+	c.fd = int32(fd)
+	c.Unlock()
 }
 
 // Interest changes what the poller watches for. For the loop's owner.
@@ -78,7 +87,8 @@ func (l *Loop) Unregister(c *Cell) (fd int) {
 		}
 	}
 	l.slots.remove(c.slot.Load())
-	c.registered, c.fd, c.interest, c.silenced = false, -1, 0, false
+	c.registered, c.interest, c.silenced = false, 0, false
+	c.setFD(-1)
 	c.paused = false
 	return fd
 }
