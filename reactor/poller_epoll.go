@@ -175,7 +175,7 @@ func (p *epoll) translate(ready []Ready, n int) int {
 		token := *(*uint64)(unsafe.Pointer(&ev.Fd))
 		if token == wakeToken {
 			var count [8]byte
-			Read(p.wakeFD, count[:])
+			readFD(p.wakeFD, count[:])
 			p.woken.Store(false)
 			continue
 		}
@@ -200,7 +200,7 @@ func (p *epoll) Wake() error {
 		return nil
 	}
 	one := uint64(1) // in the machine's byte order, eventfd(2)
-	if _, errno := Write(p.wakeFD, unsafe.Slice((*byte)(unsafe.Pointer(&one)), 8)); errno != 0 {
+	if _, errno := writeFD(p.wakeFD, unsafe.Slice((*byte)(unsafe.Pointer(&one)), 8)); errno != 0 {
 		p.woken.Store(false)
 		return fmt.Errorf("reactor: eventfd: %w", errno)
 	}
@@ -209,4 +209,13 @@ func (p *epoll) Wake() error {
 
 func (p *epoll) Close() error {
 	return errors.Join(p.file.Close(), unix.Close(p.wakeFD))
+}
+
+// readFD and writeFD are Read and Write for descriptors that are no sockets.
+func readFD(fd int, p []byte) (n int, errno unix.Errno) {
+	return retry(unix.SYS_READ, fd, unsafe.Pointer(unsafe.SliceData(p)), len(p), 0)
+}
+
+func writeFD(fd int, p []byte) (n int, errno unix.Errno) {
+	return retry(unix.SYS_WRITE, fd, unsafe.Pointer(unsafe.SliceData(p)), len(p), 0)
 }
