@@ -15,12 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func shutdownWithin(s *actors.System, d time.Duration) (error, time.Duration) {
+func shutdownWithin(s *actors.System, d time.Duration) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	begin := time.Now()
 	err := s.Shutdown(ctx)
-	return err, time.Since(begin)
+	return time.Since(begin), err
 }
 
 func TestShutdownSaysGoodbye(t *testing.T) {
@@ -41,7 +41,7 @@ func TestShutdownSaysGoodbye(t *testing.T) {
 		clients, probes = append(clients, client), append(probes, p)
 	}
 	result := make(chan error, 1)
-	go func() { err, _ := shutdownWithin(s, patience); result <- err }()
+	go func() { _, err := shutdownWithin(s, patience); result <- err }()
 	for _, c := range clients {
 		wantEnd(t, c, "goodbye")
 		c.Close()
@@ -68,7 +68,7 @@ func TestShutdownGivesTheTimeThatIsAskedFor(t *testing.T) {
 	_, client := one(t, s, p, actors.ListenOptions{})
 	one(t, s, q, actors.ListenOptions{})
 	result := make(chan error, 1)
-	go func() { err, _ := shutdownWithin(s, patience); result <- err }()
+	go func() { _, err := shutdownWithin(s, patience); result <- err }()
 	at := get(t, asked, "OnShutdown")
 	mustSend(t, client, "still here?")
 	mustGet(t, client, "still here?")
@@ -137,7 +137,7 @@ func TestShutdownWithStuckCallback(t *testing.T) {
 	get(t, begun, "OnData")
 	stopped := false
 	s.OnStop(func() { stopped = true })
-	err, d := shutdownWithin(s, 300*time.Millisecond)
+	d, err := shutdownWithin(s, 300*time.Millisecond)
 	var failure *actors.ShutdownError
 	if !errors.As(err, &failure) || failure.Stuck != 1 || failure.Forced != 0 || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
@@ -163,15 +163,15 @@ func TestShutdownTwice(t *testing.T) {
 	p.shutdown = func(*actors.Conn) time.Duration { close(begun); <-hold; return 0 }
 	one(t, s, p, actors.ListenOptions{})
 	first := make(chan error, 1)
-	go func() { err, _ := shutdownWithin(s, patience); first <- err }()
+	go func() { _, err := shutdownWithin(s, patience); first <- err }()
 	get(t, begun, "OnShutdown")
-	if err, _ := shutdownWithin(s, 10*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := shutdownWithin(s, 10*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the second call: %v", err)
 	}
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			if err, _ := shutdownWithin(s, patience); err != nil {
+			if _, err := shutdownWithin(s, patience); err != nil {
 				t.Error(err)
 			}
 		})
@@ -181,7 +181,7 @@ func TestShutdownTwice(t *testing.T) {
 	if err := get(t, first, "the end of Shutdown"); err != nil {
 		t.Error(err)
 	}
-	if err, _ := shutdownWithin(s, patience); err != nil {
+	if _, err := shutdownWithin(s, patience); err != nil {
 		t.Error(err)
 	}
 }
@@ -203,7 +203,7 @@ func TestShutdownRefusesWhatIsNew(t *testing.T) {
 	for range 5 {
 		s.Every(time.Hour, 0, func() {}, func() { finished.Add(1) })
 	}
-	if err, _ := shutdownWithin(s, patience); err != nil {
+	if _, err := shutdownWithin(s, patience); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(order, []int{2, 1, 0}) || finished.Load() != 5 {
@@ -242,7 +242,7 @@ func TestShutdownWhileAccepting(t *testing.T) {
 			})
 		}
 		until(t, "somebody comes", func() bool { return opens.Load() > 0 })
-		if err, _ := shutdownWithin(s, patience); err != nil {
+		if _, err := shutdownWithin(s, patience); err != nil {
 			t.Error(err)
 		}
 		wg.Wait()
@@ -310,7 +310,7 @@ func TestShutdownOfBusySystem(t *testing.T) {
 			ended(t, done, "Each")
 		})
 		until(t, "it is busy", func() bool { return ln.Accepted() > 20 })
-		err, _ := shutdownWithin(s, patience)
+		_, err := shutdownWithin(s, patience)
 		close(stop)
 		wg.Wait()
 		if err != nil {
@@ -356,7 +356,7 @@ func TestShutdownOfManyConnections(t *testing.T) {
 			c.Close()
 		}
 	})
-	err, d := shutdownWithin(s, 10*time.Second)
+	d, err := shutdownWithin(s, 10*time.Second)
 	reader.Wait()
 	t.Logf("%d connections shut down in %v", n, d)
 	if err != nil || int(closes.Load()) != n {

@@ -39,7 +39,6 @@ type System struct {
 	hooks     hooks
 	quiet     chan struct{} // closed when no connection is left, while shutting down
 	done      chan struct{} // closed when Shutdown has ended
-	idle      *Timer
 	err       error // of Shutdown
 }
 

@@ -38,7 +38,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 		alice.expect(t, "Goodbye, alice.")
 		alice.expectEnd(t)
 		bob.expect(t, "alice left chat.")
-		alice = join(t, connect(t, server), "alice") // the name is free again
+		join(t, connect(t, server), "alice") // the name is free again
 		bob.expect(t, "alice joined chat.")
 	})
 }

@@ -32,10 +32,9 @@ func (s *pickyStream) Write(p []byte) (int, unix.Errno) {
 
 // A message is an entry of the model.
 type message struct {
-	text  []byte
-	cost  int
-	key   string
-	owned bool
+	text []byte
+	cost int
+	key  string
 }
 
 // outboundModel is a naive queue of messages.
@@ -43,7 +42,6 @@ type outboundModel struct {
 	pending, flight []message
 	written         int // of flight[0]
 	want            []byte
-	released        map[*byte]int // how often a buffer's memory was given back
 }
 
 func (m *outboundModel) sums() (n, charge int) {

@@ -16,7 +16,7 @@ import (
 // Whoever makes the change from call to run owns the loop. All cursors of the loop's work are fields of the loop, so
 // that a new owner goes on where the old one stood.
 const (
-	statePoll = iota
+	statePoll = iota + 1
 	stateRun
 	stateCall
 
