@@ -34,11 +34,11 @@ type Conn struct {
 	moved    bool           // guarded: bytes were written directly
 	waited   bool           // the turn's: it was blocked since OnDrained was last due
 	choked   bool           // the turn's: too much is pending to read on
+	refused  bool           // guarded: a message did not fit: OnDrained is due, though nothing may have waited
 	ended    bool           // the turn's: the peer has shut its sending side
 	hung     bool           // the turn's: the peer has hung up, and nothing is read: the poller must not tell for ever
 	blocking bool           // the turn's: the protocol declares that it blocks
 	greeted  bool           // the turn's: OnOpen was called
-	lingers  bool           // the turn's: it is or was lingering
 	want     reactor.Events // the loop's: what the poller watches for
 }
 
@@ -135,6 +135,7 @@ type extra struct {
 	history       supervision.History                    // the turn's
 	dial          *dialState                             // the turn's
 	unserved      []any                                  // the turn's: mail that nobody will read
+	lingers       bool                                   // the turn's: the connection is or was lingering
 	farewell      bool                                   // the turn's: OnClose was called
 	idle          reactor.Timer                          // the loop's
 	deadline      reactor.Timer                          // the loop's: of dialling, backing off, shutting down, closing

@@ -110,3 +110,11 @@ func (h atLeastWarn) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h atLeastWarn) WithGroup(name string) slog.Handler {
 	return atLeastWarn{h.Handler.WithGroup(name)}
 }
+
+// guarded is release, whose panic is logged: it may run anywhere, in a loop too.
+func (s *System) guarded(release func()) func() {
+	if release == nil {
+		return nil
+	}
+	return func() { s.protect("release", release) }
+}

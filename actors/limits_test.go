@@ -186,18 +186,23 @@ func TestLimitsIdleCostsNothing(t *testing.T) {
 				}
 			}
 			time.Sleep(time.Second) // let the watchdog park, and the runtime finish its first collection
-			before := server.ask("time")
-			time.Sleep(time.Duration(scaled(5, 1)) * time.Second) // how long is measured, not what happens
-			after := server.ask("time")
-			used := time.Duration(number(t, after[0]) - number(t, before[0]))
-			turns := number(t, after[2]) - number(t, before[2])
-			t.Logf("%v of processor time, %d turns, %s connections", used, turns, after[1])
-			// The two questions are part of it.
-			if most := time.Millisecond; used > most && !raceDetector || used > 10*most {
-				t.Errorf("%v of processor time", used)
+			// A shared machine charges a process that never runs up to half a millisecond now and then: one of a few
+			// windows has to be clean. The two questions are part of each.
+			const most = time.Millisecond
+			used := time.Duration(1 << 62)
+			for window := 0; window < 4 && used > most; window++ {
+				before := server.ask("time")
+				time.Sleep(time.Duration(scaled(5, 1)) * time.Second) // how long is measured, not what happens
+				after := server.ask("time")
+				used = time.Duration(number(t, after[0]) - number(t, before[0]))
+				turns := number(t, after[2]) - number(t, before[2])
+				t.Logf("%v of processor time, %d turns, %s connections", used, turns, after[1])
+				if turns > 4 {
+					t.Errorf("%d turns", turns)
+				}
 			}
-			if turns > 4 {
-				t.Errorf("%d turns", turns)
+			if used > most && !raceDetector || used > 10*most {
+				t.Errorf("%v of processor time", used)
 			}
 		})
 	}

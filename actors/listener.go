@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -145,7 +144,7 @@ func (ln *Listener) Shutdown() {
 // Done is closed when the listener has ended and the last of its connections is over.
 func (ln *Listener) Done() <-chan struct{} { return ln.finished }
 
-// Err is why the listener ended, if that was a failure which supervision escalated: a *supervision.Failure.
+// Err is why the listener ended, if that was a failure which supervision escalated: the first *supervision.Failure.
 func (ln *Listener) Err() error {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
@@ -155,7 +154,9 @@ func (ln *Listener) Err() error {
 // fail ends the listener because of a failure that was escalated.
 func (ln *Listener) fail(f *supervision.Failure) {
 	ln.mu.Lock()
-	ln.failure = errors.Join(ln.failure, f)
+	if ln.failure == nil {
+		ln.failure = f
+	}
 	ln.mu.Unlock()
 	ln.config.system.counters.escalations.Add(1)
 	ln.Shutdown()

@@ -14,7 +14,9 @@ func (c *Conn) read(w *reactor.Worker) {
 	if c.config.SlowPolicy == SuspendReads {
 		// Read no more than what there is room for, if all of it were echoed.
 		c.cell.Lock()
-		p = p[:min(len(p), max(1, c.config.MaxOutbound-c.out.Charge()))]
+		if room := c.room(); room > 0 || c.out.Charge() > 0 { // else it could not be echoed anyway
+			p = p[:min(len(p), max(1, room))]
+		}
 		c.cell.Unlock()
 	}
 	var n int

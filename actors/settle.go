@@ -127,11 +127,11 @@ func (c *Conn) release(l *reactor.Loop) {
 	l.Disarm(&x.deadline)
 	c.settleStarting(l)
 	switch s := c.config.system; {
-	case c.lingers:
+	case x.lingers:
 		s.lingerers.Add(-1)
 	case c.mayLinger(l):
 		l.Arm(&x.deadline, l.Now()+int64(c.config.Linger/time.Millisecond))
-		c.phase, c.lingers = lingering, true
+		c.phase, x.lingers = lingering, true
 		s.left(c)
 		return
 	default:
@@ -190,7 +190,7 @@ func (t *turner) Stop(l *reactor.Loop) {
 	if c.phase == gone {
 		return
 	}
-	if c.lingers {
+	if x := c.extra.Load(); x != nil && x.lingers {
 		c.config.system.lingerers.Add(-1)
 	} else {
 		c.config.system.left(c)

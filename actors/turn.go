@@ -187,6 +187,10 @@ func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
 		return
 	}
 	if c.phase == backingOff {
+		if events&reactor.Broken != 0 { // the poller tells it whatever is asked for, again and again
+			c.broken()
+			return
+		}
 		if !c.take(flagDeadline) {
 			return
 		}
@@ -244,6 +248,9 @@ func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 		}
 	}
 	more := false
+	if c.refused {
+		c.refused, c.waited = false, true
+	}
 	if c.waited || c.choked || c.flags.Load()&flagsStrange != 0 || c.phase != opened {
 		c.cell.Unlock()
 		seen := c.attend()
@@ -253,7 +260,7 @@ func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 	if c.moved {
 		c.moved, c.touched = false, w.Now
 	}
-	if c.out.Bytes() > c.config.MaxOutbound/2 {
+	if c.crowded() {
 		c.choked = true
 	}
 	if c.out.Empty() {
@@ -276,20 +283,38 @@ func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 // a cell whose turn is under way.
 func (c *Conn) asked(seen uint32) bool {
 	flags := c.flags.Load()
-	return c.phase == ready || c.phase < concluding && flags&^seen&(flagsEnd|flagDeadline|flagShutdown) != 0 ||
+	return c.phase == ready || c.phase < concluding && flags&^seen&(flagsEnd|flagShutdown) != 0 ||
+		(c.phase < concluding || c.phase == lingering) && flags&flagDeadline != 0 ||
 		c.live() && flags&flagsServe != 0
 }
+
+// crowded reports whether too much is pending to read on. With the mutex.
+func (c *Conn) crowded() bool {
+	charge := c.out.Charge()
+	return charge > c.config.MaxOutbound/2 || charge > 0 && c.config.SlowPolicy == SuspendReads && c.room() <= 0
+}
+
+// roomy reports whether so little is pending that reading can go on. With the mutex.
+func (c *Conn) roomy() bool {
+	charge := c.out.Charge()
+	return charge <= c.config.MaxOutbound/4 && (charge == 0 || c.config.SlowPolicy != SuspendReads || c.room() > 0)
+}
+
+// room is how many bytes may be read if all of them, and those that OnData has left, were echoed. With the mutex.
+func (c *Conn) room() int { return c.config.MaxOutbound - c.out.Charge() - len(c.kept()) }
 
 // attend does at the end of a turn what is not the usual. It returns the flags that it has taken into account.
 func (c *Conn) attend() (seen uint32) {
 	if c.phase >= concluding {
 		return 0
 	}
-	bytes := c.Buffered()
 	if c.phase == opened && c.take(flagDeadline) {
 		c.overdue()
 	}
+	c.cell.Lock() // a close that is seen must not miss what was written before it
 	seen = c.flags.Load()
+	bytes, roomy := c.out.Bytes(), c.roomy()
+	c.cell.Unlock()
 	switch {
 	case seen&flagForce != 0, seen&flagClose != 0 && (bytes == 0 || c.phase != opened):
 		c.conclude()
@@ -300,7 +325,7 @@ func (c *Conn) attend() (seen uint32) {
 	if c.phase != opened {
 		return seen
 	}
-	if c.choked && bytes <= c.config.MaxOutbound/4 {
+	if c.choked && roomy {
 		c.choked = false
 	}
 	if c.waited && bytes == 0 {
@@ -357,11 +382,13 @@ func (c *Conn) rescue(w *reactor.Worker, out *reactor.Outcome) {
 	}
 	failed := c.callback
 	c.callback = none
+	defer func() { // also if Decide or OnFailure end the goroutine
+		c.cell.Lock()
+		*out = c.cell.End(true, false) | reactor.NeedSettle
+		c.cell.Unlock()
+		w.Abandoned = *out
+	}()
 	c.failed(failed, f)
-	c.cell.Lock()
-	*out = c.cell.End(true, false) | reactor.NeedSettle
-	c.cell.Unlock()
-	w.Abandoned = *out
 }
 
 // failed asks supervision what to do about a failure.

@@ -27,7 +27,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if len(p) >= directWrite && !c.config.apart && len(p) <= c.config.MaxOutbound {
 		rest = c.writeDirectly(p)
 	}
-	dropped, err := c.admit(len(rest), 0)
+	dropped, err := c.admit(len(rest), "")
 	if err == nil {
 		if c.out == nil {
 			c.out = reactor.NewOutbound()
@@ -56,7 +56,7 @@ func (c *Conn) WriteBuffer(b *reactor.Buffer) error { return c.writeBuffer(b, ""
 // happens exactly once, also when an error is answered: when the last byte was written or will never be. release may
 // be nil; it must not block, and may be called from any goroutine. The errors are those of Write.
 func (c *Conn) WriteOwned(p []byte, release func()) error {
-	return c.writeBuffer(reactor.NewBuffer(p, release), "")
+	return c.writeBuffer(reactor.NewBuffer(p, c.config.system.guarded(release)), "")
 }
 
 // WriteKeyed queues a copy of p as one message, which takes the place of the pending message with the same key if the
@@ -78,7 +78,7 @@ func (c *Conn) writeBuffer(b *reactor.Buffer, key string) error {
 	if c.out == nil {
 		c.out = reactor.NewOutbound()
 	}
-	dropped, err := c.admit(len(b.Bytes()), c.out.Pending(key))
+	dropped, err := c.admit(len(b.Bytes()), key)
 	if err == nil {
 		old, n := c.out.AppendBuffer(b, key)
 		if old != nil {
@@ -108,7 +108,7 @@ func (c *Conn) written(dropped []*reactor.Buffer, wake bool) {
 // other bytes wait, or if no turn is under way, which will see to the rest. With the mutex, which keeps the turn from
 // writing and closing meanwhile.
 func (c *Conn) writeDirectly(p []byte) (rest []byte) {
-	if c.out.Bytes() > 0 || !c.cell.Running() || c.config.stream != nil || c.cell.FD() < 0 {
+	if c.out.Charge() > 0 || !c.cell.Running() || c.config.stream != nil || c.cell.FD() < 0 {
 		return p
 	}
 	n, errno := reactor.Write(c.cell.FD(), p)
@@ -120,31 +120,33 @@ func (c *Conn) writeDirectly(p []byte) (rest []byte) {
 	return p[n:]
 }
 
-// admit makes room for a message, by the connection's policy, or refuses it. gain is what the message replaces. The
+// admit makes room for a message, by the connection's policy, or refuses it. key is that of what it replaces. The
 // buffers dropped for it are to be released without the mutex. With the mutex.
-func (c *Conn) admit(size, gain int) (dropped []*reactor.Buffer, err error) {
+func (c *Conn) admit(size int, key string) (dropped []*reactor.Buffer, err error) {
 	most := c.config.MaxOutbound
 	if size > most {
 		c.drop(1, size, &c.config.system.counters.tooLarge)
 		return nil, ErrTooLarge
 	}
-	over := c.out.Charge() + size - gain - most
+	over := c.out.Charge() + size - c.out.Pending(key) - most
 	if over <= 0 {
 		return nil, nil
 	}
 	counters := &c.config.system.counters
 	switch c.config.SlowPolicy {
 	case DropOldest, Conflate:
-		have := c.out.Messages()
-		var bytes int
-		dropped, bytes = c.out.DropOldest(over)
-		c.drop(have-c.out.Messages(), bytes, &counters.droppedOldest)
-		if c.out.Charge()+size-most <= 0 {
+		for over > 0 && c.out.Messages() > 0 {
+			oldest, bytes := c.out.DropOldest(over)
+			dropped = append(dropped, oldest...)
+			c.drop(len(oldest), bytes, &counters.droppedOldest)
+			// That with the same key may have been among them; then it gives no room any more.
+			over = c.out.Charge() + size - c.out.Pending(key) - most
+		}
+		if over <= 0 {
 			return dropped, nil
 		}
 		// What is left is in flight: the newest has to go.
 		c.drop(1, size, &counters.droppedNewest)
-		return dropped, ErrOutboundFull
 	case DropNewest:
 		c.drop(1, size, &counters.droppedNewest)
 	case SuspendReads:
@@ -153,7 +155,8 @@ func (c *Conn) admit(size, gain int) (dropped []*reactor.Buffer, err error) {
 		c.drop(1, size, &counters.refused)
 		c.demandEnd(Reason{Code: SlowPeer, Err: ErrOutboundFull}, flagsEnd)
 	}
-	return nil, ErrOutboundFull
+	c.refused = true
+	return dropped, ErrOutboundFull
 }
 
 // drop counts messages that are not sent. With the mutex.

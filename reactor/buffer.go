@@ -22,7 +22,7 @@ type Buffer struct {
 }
 
 const (
-	minClassBits = 9  // 512 B
+	minClassBits = 6  // 64 B
 	maxClassBits = 16 // 64 KiB
 	unpooled     = -1
 )
@@ -59,7 +59,7 @@ func CopyBuffer(p []byte) *Buffer {
 }
 
 // GetBuffer returns an empty Buffer with room for at least size bytes. Up to 64 KiB its memory is pooled, in
-// powers of two from 512 bytes; beyond that it is allocated to measure and left to the garbage collector. A size
+// powers of two from 64 bytes; beyond that it is allocated to measure and left to the garbage collector. A size
 // of zero or less counts as the smallest.
 func GetBuffer(size int) *Buffer {
 	class := classOf(size)

@@ -33,7 +33,7 @@ func mustPanic(t *testing.T, what string, f func()) {
 func TestGetBufferSizes(t *testing.T) {
 	noBufferLeak(t)
 	for _, c := range []struct{ size, room int }{
-		{-1, 512}, {0, 512}, {1, 512}, {512, 512},
+		{-1, 64}, {0, 64}, {1, 64}, {64, 64}, {65, 128}, {512, 512},
 		{513, 1024}, {1024, 1024}, {1025, 2048}, {5000, 8192},
 		{32<<10 + 1, 64 << 10}, {64 << 10, 64 << 10},
 		{64<<10 + 1, 64<<10 + 1}, {1 << 20, 1 << 20},
@@ -98,8 +98,8 @@ func TestBufferRewind(t *testing.T) {
 		t.Errorf("rewound to %q while shared", b.Bytes())
 	}
 	b.Release()
-	if !b.rewind() || len(b.Bytes()) != 0 || b.Room() != 512 {
-		t.Errorf("%d bytes, room for %d after rewind; want 0, 512", len(b.Bytes()), b.Room())
+	if !b.rewind() || len(b.Bytes()) != 0 || b.Room() != 64 {
+		t.Errorf("%d bytes, room for %d after rewind; want 0, 64", len(b.Bytes()), b.Room())
 	}
 	b.Append([]byte("second"))
 	if string(b.Bytes()) != "second" {

@@ -48,6 +48,7 @@ type Loop struct {
 	inMu     sync.Mutex
 	inbox    []*Cell
 	returned []homecoming
+	homes    []homecoming // the owner's: the last batch's memory, for the next
 	tasks    []func(*Loop, *Worker)
 	counters Counters // of all workers, as of when they were last told
 	ended    bool     // nobody owns the loop any more
@@ -177,6 +178,7 @@ func (l *Loop) give(w *Worker, cell *Cell, ready Events) bool {
 	w.seq, w.cell, w.Now = l.seq, cell, l.now
 	w.Counters.Turns++
 	l.state.Store(l.seq<<stateBits | stateCall)
+	l.group.watchdog.roused()
 	out := cell.turner.Turn(w, ready)
 	return l.leave(w, cell, out)
 }
@@ -312,11 +314,13 @@ func (l *Loop) takeInbox(w *Worker) {
 	clear(l.inbox)
 	l.inbox = l.inbox[:0]
 	returned, tasks := l.returned, l.tasks
-	l.returned, l.tasks = nil, nil
+	l.returned, l.tasks = l.homes[:0], nil
 	l.inMu.Unlock()
 	for _, h := range returned {
 		l.welcome(h)
 	}
+	clear(returned)
+	l.homes = returned
 	for _, f := range tasks {
 		f(l, w)
 	}
@@ -341,7 +345,6 @@ func (l *Loop) wait(w *Worker) {
 	n, err := l.poller.Wait(l.events, timeout)
 	if sleeps {
 		l.state.Store(l.seq<<stateBits | stateRun)
-		l.group.watchdog.roused()
 	}
 	if err != nil {
 		n = 0

@@ -31,7 +31,7 @@ const (
 	// watchMost is how far the watchdog backs off while loops do little.
 	watchMost = 2 * time.Millisecond
 	// watchIdle is how many times it must find nothing done before it parks.
-	watchIdle = 16
+	watchIdle = 3
 
 	// waryLeast and waryMost bound how long, in milliseconds, a stolen loop gives turns only on other goroutines.
 	waryLeast, waryMost = 10, 160
@@ -57,7 +57,7 @@ func newWatchdog(loops []*Loop, after time.Duration) *watchdog {
 	}
 }
 
-// roused is called by a loop that begins to run.
+// roused is called by a loop that begins a turn, after the state says so.
 func (d *watchdog) roused() {
 	if d != nil && d.parked.Load() {
 		select {
