@@ -39,7 +39,7 @@ type System struct {
 	hooks     hooks
 	quiet     chan struct{} // closed when no connection is left, while shutting down
 	done      chan struct{} // closed when Shutdown has ended
-	err       error // of Shutdown
+	err       error         // of Shutdown
 }
 
 // Start makes a System and starts it. Bad options answer ErrBadOption.
