@@ -591,7 +591,7 @@ func TestPanicInSupervision(t *testing.T) {
 		"Decide answers wrong":  {supervision.Always(99), nil},
 		"OnFailure panics":      {nil, func(actors.Ref, *supervision.Failure) { panic("hook") }},
 		"both panic":            {func(*supervision.Failure) supervision.Directive { panic("decide") }, func(actors.Ref, *supervision.Failure) { panic("hook") }},
-		"OnFailure panics, nil": {nil, func(actors.Ref, *supervision.Failure) { var m map[int]int; m[1] = 1 }},
+		"OnFailure panics, nil": {nil, func(actors.Ref, *supervision.Failure) { var s *actors.System; s.Count() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := system(t, actors.Options{Loops: 1})
