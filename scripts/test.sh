@@ -61,11 +61,12 @@ format() {
 	[ -z "$files" ] || die "Not formatted by gofmt:" "$files"
 }
 
-# others builds or vets for systems that no test runs on.
+# others builds for systems that no test runs on.
 others() {
 	GOOS=darwin GOARCH=arm64 go build ./... # the tests are Linux's
+	GOOS=freebsd GOARCH=amd64 go build ./...
+	GOOS=linux GOARCH=386 go build ./...
 	GOOS=linux GOARCH=arm64 go vet ./...
-	GOOS=linux GOARCH=386 go vet ./...
 }
 
 fuzz() {
