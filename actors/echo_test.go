@@ -14,7 +14,7 @@ type echo struct{ actors.Base }
 
 func (echo) OnData(c *actors.Conn, p []byte) int { c.Write(p); return len(p) }
 
-func TestSmoke(t *testing.T) {
+func TestEcho(t *testing.T) {
 	s, err := actors.Start(actors.Options{Loops: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,6 @@ func TestSmoke(t *testing.T) {
 		}
 		c.Close()
 	}
-	t.Logf("%+v", s.Stats())
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
