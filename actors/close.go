@@ -174,7 +174,7 @@ func (c *Conn) reject(item any) {
 		c.callback = inFallback
 		item.giveUp()
 		c.callback = none
-	case *Timer, *ending: // their hooks are called for every timer and subscription
+	case *Timer, *subscription: // their hooks are called for every timer and subscription
 	case *delivery:
 		item.release()
 		c.config.system.counters.undelivered.Add(1)

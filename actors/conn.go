@@ -73,6 +73,7 @@ const (
 	flagDeadline                // the deadline timer has run out
 	flagShut                    // OnShutdown was called
 	flagNamed                   // the connection has a Ref
+	flagReplay                  // extra.patient is not empty
 
 	flagsTimers  = flagStart | flagIdleSet | flagDeadlineSet
 	flagsEnd     = flagClose | flagForce
@@ -130,16 +131,20 @@ type extra struct {
 	dropped  Dropped      // guarded
 	starting []*Timer     // guarded: to be started or stopped by Settle
 
-	timers        map[*Timer]struct{}                    // guarded: those that were started and have not finished
-	subscriptions map[*pubsub.Subscription]*subscription // guarded
-	history       supervision.History                    // the turn's
-	dial          *dialState                             // the turn's
-	unserved      []any                                  // the turn's: mail that nobody will read
-	lingers       bool                                   // the turn's: the connection is or was lingering
-	farewell      bool                                   // the turn's: OnClose was called
-	idle          reactor.Timer                          // the loop's
-	deadline      reactor.Timer                          // the loop's: of dialling, backing off, shutting down, closing
-	deadlineAt    int64                                  // the turn's: when that shall run out; 0 for never
+	timers        map[*Timer]struct{}            // guarded: those that were started and have not finished
+	subscriptions *subscription                  // guarded: the newest of a list
+	encoder       atomic.Pointer[pubsub.Encoder] // stored by the turn with the mutex: the protocol's
+	handed        atomic.Int64                   // deliveries in the mailbox
+	handedBytes   atomic.Int64                   // the same in bytes
+	patient       []*subscription                // guarded: those that wait to be sent more of a history
+	history       supervision.History            // the turn's
+	dial          *dialState                     // the turn's
+	unserved      []any                          // the turn's: mail that nobody will read
+	lingers       bool                           // the turn's: the connection is or was lingering
+	farewell      bool                           // the turn's: OnClose was called
+	idle          reactor.Timer                  // the loop's
+	deadline      reactor.Timer                  // the loop's: of dialling, backing off, shutting down, closing
+	deadlineAt    int64                          // the turn's: when that shall run out; 0 for never
 }
 
 // Dropped counts messages that were dropped because the peer is slow.

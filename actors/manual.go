@@ -60,5 +60,5 @@ func (c *Conn) reason() (Reason, bool) {
 func (s *System) run(g *reactor.Group) {
 	s.group = g
 	s.deferred = newDuty(s)
-	s.broker = pubsub.NewBroker(g)
+	s.broker, _ = pubsub.New(g, s.options.PubSub) // the options were looked at before
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/pubsub"
 )
 
 // residentMemory is the process's own memory, in bytes, after as much as possible went back to the kernel.
@@ -110,7 +111,7 @@ func TestMemoryOfConnectionsThatCameAndWent(t *testing.T) {
 	} {
 		for _, network := range []string{"tcp", "unix"} {
 			t.Run(name+"/"+network, func(t *testing.T) {
-				s := system(t, actors.Options{})
+				s := system(t, actors.Options{PubSub: pubsub.Options{MaxIdleChannels: -1}}) // else they are remembered
 				p := &adorned{adorn: adorn}
 				address := "127.0.0.1:0"
 				if network == "unix" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/troupe-go/troupe/pubsub"
 	"github.com/troupe-go/troupe/reactor"
 	"github.com/troupe-go/troupe/supervision"
 )
@@ -32,6 +33,8 @@ type Options struct {
 	// Logger gets what nobody else is told: failures without a hook, errors of pollers and accepting. Nil means
 	// slog.Default. It is never used on hot ways.
 	Logger *slog.Logger
+	// PubSub has the options of the System's Broker.
+	PubSub pubsub.Options
 	// OnStart are called one after the other when the System has started, as tasks (see System.Defer).
 	OnStart []func(*System)
 	// Node names this System in Refs. Zero means a random number.
@@ -86,6 +89,9 @@ type ConnOptions struct {
 	MaxUnconsumed int
 	// MaxMailbox is how many messages may wait for the connection. Zero means 10,000.
 	MaxMailbox int
+	// MaxMailboxBytes is how many bytes of published messages may wait for the handlers of its subscriptions; one message
+	// may be larger. What comes above that is dropped, and counted by pubsub.Subscription.Dropped. Zero means 16 MiB.
+	MaxMailboxBytes int
 	// IdleTimeout is the initial value of Conn.SetTimeout. Zero means never.
 	IdleTimeout time.Duration
 	// CloseTimeout is how long a closing connection may take to write what is pending. Zero means 10 s.
@@ -108,6 +114,7 @@ const (
 	DefaultMaxOutbound   = 1 << 20
 	DefaultMaxUnconsumed = 1 << 20
 	DefaultMaxMailbox    = 10_000
+	DefaultMailboxBytes  = 16 << 20
 	DefaultCloseTimeout  = 10 * time.Second
 	DefaultLinger        = time.Second
 	DefaultDialTimeout   = 30 * time.Second
@@ -120,6 +127,7 @@ func (o ConnOptions) validate() (ConnOptions, error) {
 	fill(&o.MaxOutbound, DefaultMaxOutbound)
 	fill(&o.MaxUnconsumed, DefaultMaxUnconsumed)
 	fill(&o.MaxMailbox, DefaultMaxMailbox)
+	fill(&o.MaxMailboxBytes, DefaultMailboxBytes)
 	fill(&o.CloseTimeout, DefaultCloseTimeout)
 	fill(&o.Linger, DefaultLinger)
 	switch {
@@ -131,6 +139,8 @@ func (o ConnOptions) validate() (ConnOptions, error) {
 		return o, badOption("MaxUnconsumed", o.MaxUnconsumed)
 	case o.MaxMailbox < 1:
 		return o, badOption("MaxMailbox", o.MaxMailbox)
+	case o.MaxMailboxBytes < 1:
+		return o, badOption("MaxMailboxBytes", o.MaxMailboxBytes)
 	case o.IdleTimeout < 0 || o.IdleTimeout > maxTimeout:
 		return o, badOption("IdleTimeout", o.IdleTimeout)
 	case o.CloseTimeout < time.Millisecond || o.CloseTimeout > maxTimeout:

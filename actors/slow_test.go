@@ -193,12 +193,9 @@ var slowWays = map[string]func(t *testing.T, c *actors.Conn, f *slowFlood, messa
 	"publish": func(t *testing.T, c *actors.Conn, f *slowFlood, messages, size int) {
 		channel := c.Ref().String()
 		gone := make(chan struct{})
-		sub, err := c.Subscribe(channel, actors.SubscribeOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		// A second subscriber tells when everything was delivered.
-		last, err := c.System().Broker().Subscribe(channel, goneWhenTold{gone})
+		sub, err := c.Subscribe(channel, actors.SubscribeOptions{
+			OnUnsubscribed: func(*actors.Conn, *pubsub.Subscription) { close(gone) },
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,8 +211,8 @@ var slowWays = map[string]func(t *testing.T, c *actors.Conn, f *slowFlood, messa
 			f.note(0, i, size, nil)
 		}
 		sub.Cancel()
-		last.Cancel()
 		get(t, gone, "the end of the flood")
+		until(t, "the rest is dropped", func() bool { return c.System().Broker().Stats().Waiting == 0 })
 	},
 }
 
@@ -281,10 +278,6 @@ func TestSlowPeerIsBounded(t *testing.T) {
 		}
 	}
 }
-
-type goneWhenTold struct{ gone chan struct{} }
-
-var _ pubsub.Subscriber = goneWhenTold{}
 
 // checkDrops compares the connection's and the System's counters.
 func checkDrops(t *testing.T, s *actors.System, c *actors.Conn, f *slowFlood, policy actors.SlowPolicy, before actors.Stats) {
@@ -865,9 +858,3 @@ type slowSignals struct {
 
 func (p *slowSignals) OnOpen(c *actors.Conn)                   { p.opened <- c }
 func (p *slowSignals) OnClose(_ *actors.Conn, r actors.Reason) { p.closed <- r }
-
-// Deliver implements pubsub.Subscriber.
-func (goneWhenTold) Deliver(*pubsub.Subscription, *pubsub.Message) {}
-
-// Unsubscribed implements pubsub.Subscriber.
-func (g goneWhenTold) Unsubscribed(*pubsub.Subscription) { close(g.gone) }

@@ -1,69 +1,135 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/troupe-go/troupe/pubsub"
 )
 
 // SubscribeOptions are options of a connection's subscription. The zero value writes the payload of each message to the
-// peer, as it is: the bytes are shared by all who get them.
+// peer: see Handler and Encoder.
 type SubscribeOptions struct {
-	// Handler is called in the connection's turn with each message, instead. The message's bytes are valid during the
-	// call.
+	// Handler is called in the connection's turn with each message. The message is valid during the call. Nil means that
+	// the message is written to the peer as Encoder makes it; the bytes are shared by all who get them, and the
+	// connection's code is not run at all.
 	Handler func(*Conn, *pubsub.Message)
+	// Encoder makes the frames that are written. Nil means that of the connection's protocol, if that is a Framer when
+	// the message comes, and the plain payload else.
+	Encoder *pubsub.Encoder
 	// OnUnsubscribed is called once in the connection's turn, after the last message, when the subscription was cancelled
 	// or the connection ends.
 	OnUnsubscribed func(*Conn, *pubsub.Subscription)
+
+	// These are as in pubsub.SubscribeOptions.
+
+	Pattern bool             // the name is a glob pattern
+	Filter  int16            // only messages with the same filter
+	After   *pubsub.Position // replay what came after this
+	From    time.Time        // replay what was published since then
+	Last    int              // replay so many of the last messages
+	Member  *pubsub.Member   // who is present by this subscription
+	Events  bool             // messages that say who joined and left, too
 }
 
-// A subscription is the connection's side of a pubsub.Subscription: what the channel's actor delivers to.
+// A Framer is a Protocol with a wire format of its own for published messages: see SubscribeOptions.Encoder. It is asked
+// when it takes a connection over.
+type Framer interface {
+	Encoder() *pubsub.Encoder
+}
+
+// A subscription is the connection's side of a pubsub.Subscription: what the broker delivers to.
 type subscription struct {
-	conn    *Conn
-	options SubscribeOptions
-	hooked  bool // the connection's turn's: OnUnsubscribed was called
+	pubsub.Subscription
+	conn       *Conn
+	how        *handling     // nil for the zero options
+	prev, next *subscription // guarded by the connection's mutex: its list
+	hooked     bool          // the connection's turn's: OnUnsubscribed was called
 }
 
-var _ pubsub.Subscriber = (*subscription)(nil)
+// handling is what makes a subscription other than plain.
+type handling struct {
+	handler func(*Conn, *pubsub.Message)
+	encoder *pubsub.Encoder
+	hook    func(*Conn, *pubsub.Subscription)
+}
 
-// What a connection's mailbox holds of its subscriptions.
-type (
-	delivery struct {
-		*subscription
-		message pubsub.Message
-	}
-	ending struct {
-		*subscription
-		of *pubsub.Subscription
-	}
+var (
+	_ pubsub.Patient = (*subscription)(nil)
+	_ pubsub.Owned   = (*subscription)(nil)
 )
 
-func (d *delivery) release() { d.message.Buffer().Release() }
+// An owner is a connection as the owner of its subscriptions.
+type owner Conn
 
-// Subscribe subscribes the connection to a channel, until it ends or the Subscription is cancelled. Swap keeps it. Bad
-// names answer pubsub.ErrName, a closed connection ErrClosed.
-func (c *Conn) Subscribe(channel string, o SubscribeOptions) (*pubsub.Subscription, error) {
+// Subscriptions implements pubsub.Owner.
+func (o *owner) Subscriptions(f func(*pubsub.Subscription)) {
+	c := (*Conn)(o)
 	c.cell.Lock()
-	if c.flags.Load()&flagsEnd != 0 {
-		c.cell.Unlock()
+	defer c.cell.Unlock()
+	if x := c.extra.Load(); x != nil {
+		for s := x.subscriptions; s != nil; s = s.next {
+			f(&s.Subscription)
+		}
+	}
+}
+
+// Owner names the connection in a pubsub.Publication that it shall not get itself.
+func (c *Conn) Owner() pubsub.Owner { return (*owner)(c) }
+
+// Subscriptions are the connection's subscriptions.
+func (c *Conn) Subscriptions() (all []*pubsub.Subscription) {
+	c.Owner().Subscriptions(func(s *pubsub.Subscription) { all = append(all, s) })
+	return all
+}
+
+// Subscribe subscribes the connection to a channel or a pattern, until it ends or the Subscription is cancelled. Swap
+// keeps it. Bad names answer pubsub.ErrName, bad options pubsub.ErrBadOption, a closed connection ErrClosed.
+func (c *Conn) Subscribe(name string, o SubscribeOptions) (*pubsub.Subscription, error) {
+	if c.Closed() {
 		return nil, ErrClosed
 	}
-	x := c.more()
-	if x.subscriptions == nil {
-		x.subscriptions = make(map[*pubsub.Subscription]*subscription)
+	s := &subscription{conn: c}
+	if o.Handler != nil || o.Encoder != nil || o.OnUnsubscribed != nil {
+		s.how = &handling{o.Handler, o.Encoder, o.OnUnsubscribed}
 	}
-	c.cell.Unlock()
-	mine := &subscription{conn: c, options: o}
-	s, err := c.config.system.broker.Subscribe(channel, mine)
+	c.lockedMore()
+	broker := c.config.system.broker
+	err := broker.Attach(&s.Subscription, name, s, c.cell.Loop(), pubsub.SubscribeOptions{
+		Pattern: o.Pattern, Filter: o.Filter, After: o.After, From: o.From, Last: o.Last, Member: o.Member, Events: o.Events,
+	})
 	if err != nil {
 		return nil, err
 	}
 	c.cell.Lock()
 	defer c.cell.Unlock()
 	if c.cell.Closed() {
+		c.cell.Unlock()
 		s.Cancel()
+		c.cell.Lock()
 		return nil, ErrClosed
 	}
-	x.subscriptions[s] = mine
-	return s, nil
+	x := c.more()
+	if s.next = x.subscriptions; s.next != nil {
+		s.next.prev = s
+	}
+	x.subscriptions = s
+	return &s.Subscription, nil
+}
+
+// unlink takes the subscription out of the connection's list. With the mutex.
+func (s *subscription) unlink() {
+	switch x := s.conn.more(); {
+	case s.prev != nil:
+		s.prev.next = s.next
+	case x.subscriptions == s:
+		x.subscriptions = s.next
+	default:
+		return // it was out
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.prev, s.next = nil, nil
 }
 
 // Publish publishes to a channel of the connection's System. The publisher gets the message too, if it has subscribed.
@@ -71,64 +137,49 @@ func (c *Conn) Publish(channel string, payload []byte) (receivers int, err error
 	return c.config.system.broker.Publish(channel, payload)
 }
 
-// Deliver implements pubsub.Subscriber.
-func (s *subscription) Deliver(_ *pubsub.Subscription, m *pubsub.Message) {
-	b := m.Buffer().Retain()
-	if s.options.Handler == nil {
-		s.conn.WriteBuffer(b) // what is refused is counted by the connection's policy
-		return
-	}
-	if s.conn.send(&delivery{s, *m}) != nil {
-		b.Release()
-		s.conn.config.system.counters.undelivered.Add(1)
-	}
+// PublishOthers is Publish, but the connection itself does not get the message. Nor is it counted.
+func (c *Conn) PublishOthers(channel string, payload []byte) (receivers int, err error) {
+	return c.config.system.broker.Send(pubsub.Publication{Channel: channel, Payload: payload, Exclude: c.Owner()})
 }
+
+// Owner implements pubsub.Owned.
+func (s *subscription) Owner() pubsub.Owner { return s.conn.Owner() }
 
 // Unsubscribed implements pubsub.Subscriber. A closed connection has called the hook itself.
-func (s *subscription) Unsubscribed(of *pubsub.Subscription) {
-	s.conn.cell.Post(&ending{s, of}, 0)
-}
+func (s *subscription) Unsubscribed(*pubsub.Subscription) { s.conn.cell.Post(s, 0) }
 
-func (c *Conn) serveDelivery(d *delivery) {
-	defer d.release()
-	c.callback = inDelivery
-	d.options.Handler(c, &d.message)
-	c.callback = none
-}
-
-func (c *Conn) serveEnding(e *ending) {
+// serveEnding is what a subscription in the mailbox means: it has ended.
+func (c *Conn) serveEnding(s *subscription) {
 	c.cell.Lock()
-	delete(c.more().subscriptions, e.of)
+	s.unlink()
 	c.cell.Unlock()
-	c.unsubscribed(e.subscription, e.of)
+	s.unsubscribed()
 }
 
-func (c *Conn) unsubscribed(s *subscription, of *pubsub.Subscription) {
-	if s.hooked || s.options.OnUnsubscribed == nil {
+func (s *subscription) unsubscribed() {
+	if s.hooked || s.how == nil || s.how.hook == nil {
 		return
 	}
 	s.hooked = true
-	c.callback = inUnsubscribed
-	s.options.OnUnsubscribed(c, of)
-	c.callback = none
+	s.conn.callback = inUnsubscribed
+	s.how.hook(s.conn, &s.Subscription)
+	s.conn.callback = none
 }
 
 // unsubscribeAll ends the subscriptions of a connection that is over.
 func (c *Conn) unsubscribeAll() {
+	x := c.extra.Load()
 	for {
 		c.cell.Lock()
-		var of *pubsub.Subscription
-		var mine *subscription
-		x := c.more()
-		for of, mine = range x.subscriptions {
-			break
+		s := x.subscriptions
+		if s != nil {
+			s.unlink()
 		}
-		delete(x.subscriptions, of)
 		c.cell.Unlock()
-		if of == nil {
+		if s == nil {
 			return
 		}
-		of.Cancel()
-		c.unsubscribed(mine, of)
+		s.Cancel()
+		s.unsubscribed()
 	}
 }

@@ -79,6 +79,9 @@ func newSystem(o Options) (*System, error) {
 	if o.MaxTasks < 1 {
 		return nil, badOption("MaxTasks", o.MaxTasks)
 	}
+	if err := o.PubSub.Validate(); err != nil {
+		return nil, fmt.Errorf("actors: %w: %w", err, ErrBadOption)
+	}
 	for o.Node == 0 {
 		o.Node = rand.Uint32()
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/troupe-go/troupe/pubsub"
 	"github.com/troupe-go/troupe/reactor"
 	"github.com/troupe-go/troupe/supervision"
 	"golang.org/x/sys/unix"
@@ -129,7 +130,7 @@ func (c *Conn) serveItem(item any) {
 	case *delivery:
 		c.serveDelivery(item)
 		return
-	case *ending:
+	case *subscription:
 		c.serveEnding(item)
 		return
 	case *actor.PoisonPill:
@@ -164,8 +165,8 @@ func (c *Conn) swap() {
 			old.OnSwap(c, next)
 			c.callback = none
 		}
-		c.adopt(next)
 		c.callback = inOpen
+		c.adopt(next)
 		next.OnOpen(c)
 		c.callback = none
 		if c.tail != nil { // bytes the old protocol left are the new one's
@@ -179,6 +180,15 @@ func (c *Conn) adopt(p Protocol) {
 	c.protocol = p
 	b, ok := p.(Blocker)
 	c.blocking = ok && b.Blocking()
+	var encoder *pubsub.Encoder
+	if f, ok := p.(Framer); ok {
+		encoder = f.Encoder()
+	}
+	if encoder != nil || c.extra.Load() != nil {
+		c.cell.Lock()
+		c.more().encoder.Store(encoder)
+		c.cell.Unlock()
+	}
 }
 
 // establish takes a connection from its beginning to OnOpen.
@@ -331,6 +341,9 @@ func (c *Conn) attend() (seen uint32) {
 	if c.waited && bytes == 0 {
 		c.waited = false
 		c.flags.Or(flagDrained)
+	}
+	if seen&flagReplay != 0 {
+		c.replayOn()
 	}
 	return seen
 }

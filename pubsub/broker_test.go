@@ -12,52 +12,59 @@ import (
 )
 
 func TestPublishReachesSubscribers(t *testing.T) {
-	b, _ := startBroker(t, 2)
+	b, g := startBroker(t, 2, Options{})
 	if n := publish(t, b, "news", "nobody hears it"); n != 0 {
 		t.Errorf("%d receivers", n)
 	}
-	one, two, other := newListener(t), newListener(t), newListener(t)
-	first, second := subscribe(t, b, "news", one), subscribe(t, b, "news", two)
-	third := subscribe(t, b, "other", other)
-	if n := publish(t, b, "news", "a"); n != 2 || b.Subscribers("news") != 2 || b.Subscribers("none") != 0 {
+	one, two, other, all := newListener(t, g), newListener(t, g), newListener(t, g), newListener(t, g)
+	one.attach(b, "news", SubscribeOptions{})
+	two.attach(b, "news", SubscribeOptions{})
+	other.attach(b, "other", SubscribeOptions{})
+	all.attach(b, "n*s", SubscribeOptions{Pattern: true})
+	if n := publish(t, b, "news", "a"); n != 3 || b.Subscribers("news") != 2 || b.Subscribers("none") != 0 || b.Receivers("news") != 3 {
 		t.Errorf("%d receivers, %d subscribers", n, b.Subscribers("news"))
 	}
 	publish(t, b, "news", "")
-	first.Cancel()
-	first.Cancel()
+	one.Cancel()
+	one.Cancel()
 	await(t, one.gone, "Unsubscribed")
-	publish(t, b, "news", "b")
-	second.Cancel()
-	third.Cancel()
-	await(t, two.gone, "Unsubscribed")
-	await(t, other.gone, "Unsubscribed")
-	if !slices.Equal(one.got, []string{"a", ""}) || !slices.Equal(two.got, []string{"a", "", "b"}) || other.got != nil {
-		t.Errorf("got %q, %q, %q", one.got, two.got, other.got)
+	if n := publish(t, b, "news", "b"); n != 2 {
+		t.Errorf("%d receivers", n)
 	}
-	eventually(t, "the channels are gone", func() bool { return b.Stats().Channels == 0 })
-	if s := b.Stats(); s.Published != 4 || s.Delivered != 5 || s.Refused != 0 {
+	for _, l := range []*listener{two, other, all} {
+		l.Cancel()
+		await(t, l.gone, "Unsubscribed")
+	}
+	if n := publish(t, b, "news", "late"); n != 0 {
+		t.Errorf("%d receivers", n)
+	}
+	if !slices.Equal(one.got, []string{"a", ""}) || !slices.Equal(two.got, []string{"a", "", "b"}) || other.got != nil ||
+		!slices.Equal(all.got, two.got) {
+		t.Errorf("got %q, %q, %q, %q", one.got, two.got, other.got, all.got)
+	}
+	s := b.Stats()
+	if s.Channels != 0 || s.Patterns != 0 || s.Subscriptions != 0 || s.Published != 5 || s.Delivered != 8 || s.Refused != 0 {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestLimits(t *testing.T) {
-	b, _ := startBroker(t, 1)
+	b, g := startBroker(t, 1, Options{})
 	long := strings.Repeat("x", MaxName)
 	for name, want := range map[string]error{"": ErrName, long + "x": ErrName, long: nil} {
-		l := newListener(t)
-		s, err := b.Subscribe(name, l)
-		if !errors.Is(err, want) {
-			t.Errorf("Subscribe to %d bytes: %v", len(name), err)
+		l := newListener(t, g)
+		if err := b.Attach(&l.Subscription, name, l, l.loop, SubscribeOptions{}); !errors.Is(err, want) {
+			t.Errorf("Attach to %d bytes: %v", len(name), err)
 		}
-		if _, err := b.Publish(name, nil); !errors.Is(err, want) {
+		if _, err := b.Publish(name, []byte("x")); !errors.Is(err, want) {
 			t.Errorf("Publish to %d bytes: %v", len(name), err)
 		}
-		if err == nil {
-			s.Cancel()
+		if want == nil {
+			l.Cancel()
 			await(t, l.gone, "Unsubscribed")
 		}
 	}
-	if _, err := b.Subscribe("a", nil); !errors.Is(err, ErrNilSubscriber) {
+	if _, err := b.Subscribe("a", nil, SubscribeOptions{}); !errors.Is(err, ErrNilSubscriber) {
 		t.Errorf("Subscribe = %v", err)
 	}
 	if _, err := b.Publish("a", make([]byte, MaxPayload+1)); !errors.Is(err, ErrPayload) {
@@ -66,80 +73,22 @@ func TestLimits(t *testing.T) {
 	if _, err := b.Publish("a", make([]byte, MaxPayload)); err != nil {
 		t.Errorf("Publish = %v", err)
 	}
-}
-
-// TestBacklog: a channel whose subscriber does not come back takes only so much, and says so; nothing that was accepted
-// is lost, and what was refused is not counted as published.
-func TestBacklog(t *testing.T) {
-	b, _ := startBroker(t, 1)
-	entered, leave := make(chan struct{}), make(chan struct{})
-	l := newListener(t)
-	served := 0
-	l.onText = func(string) {
-		if served++; served == 1 {
-			close(entered)
-			<-leave
-		}
-	}
-	s := subscribe(t, b, "slow", l)
-	publish(t, b, "slow", "x")
-	await(t, entered, "the first delivery")
-	accepted := 1
-	var err error
-	for err == nil {
-		if _, err = b.Publish("slow", []byte("x")); err == nil {
-			accepted++
-		}
-	}
-	if !errors.Is(err, ErrBacklog) || accepted < maxBacklog-1 || accepted > maxBacklog+2 {
-		t.Errorf("%v after %d messages", err, accepted)
-	}
-	s.Cancel() // is never refused
-	if stats := b.Stats(); stats.Published != uint64(accepted) || stats.Refused != 1 {
-		t.Errorf("%+v, want %d accepted", stats, accepted)
-	}
-	close(leave)
-	await(t, l.gone, "Unsubscribed")
-	if served != accepted {
-		t.Errorf("%d were accepted, %d delivered", accepted, served)
-	}
-}
-
-func TestClose(t *testing.T) {
-	b, _ := startBroker(t, 1)
-	l := newListener(t)
-	s := subscribe(t, b, "a", l)
-	for i := range 200 {
-		publish(t, b, "a", fmt.Sprint(i))
-	}
-	b.Close()
-	b.Close()
-	if _, err := b.Publish("a", nil); !errors.Is(err, ErrClosed) {
+	if _, err := b.Publish("", nil); !errors.Is(err, ErrEmpty) {
 		t.Errorf("Publish = %v", err)
-	}
-	if _, err := b.Subscribe("a", l); !errors.Is(err, ErrClosed) {
-		t.Errorf("Subscribe = %v", err)
-	}
-	s.Cancel()
-	await(t, l.gone, "Unsubscribed")
-	if len(l.got) != 200 {
-		t.Errorf("%d delivered", len(l.got))
 	}
 }
 
 // TestOrderPerPublisher: each subscriber gets each publisher's messages in order, all of them, and all subscribers of a
 // channel get them in the same order.
 func TestOrderPerPublisher(t *testing.T) {
-	b, _ := startBroker(t, 2)
+	b, g := startBroker(t, 2, Options{})
 	const channels, publishers, each = 3, 3, 400
 	var listeners [channels][]*listener
-	var subscriptions []*Subscription
 	for c := range channels {
 		for range 3 {
-			l := newListener(t)
-			listeners[c] = append(listeners[c], l)
-			subscriptions = append(subscriptions, subscribe(t, b, fmt.Sprint(c), l))
+			listeners[c] = append(listeners[c], newListener(t, g).attach(b, fmt.Sprint(c), SubscribeOptions{}))
 		}
+		listeners[c] = append(listeners[c], newListener(t, g).attach(b, fmt.Sprintf("[%d]", c), SubscribeOptions{Pattern: true}))
 	}
 	var running sync.WaitGroup
 	for p := range publishers {
@@ -152,11 +101,9 @@ func TestOrderPerPublisher(t *testing.T) {
 		})
 	}
 	running.Wait()
-	for _, s := range subscriptions {
-		s.Cancel()
-	}
 	for c := range channels {
 		for _, l := range listeners[c] {
+			l.Cancel()
 			await(t, l.gone, "Unsubscribed")
 			if !slices.Equal(l.got, listeners[c][0].got) {
 				t.Error("two subscribers got different orders")
@@ -180,7 +127,7 @@ func TestOrderPerPublisher(t *testing.T) {
 // TestChurn: subscribers come and go while others publish. Who subscribes gets what is published from then on until it
 // cancels; listener checks the rest.
 func TestChurn(t *testing.T) {
-	b, _ := startBroker(t, 2)
+	b, g := startBroker(t, 2, Options{})
 	var end atomic.Bool
 	var publishing, churning sync.WaitGroup
 	for range 2 {
@@ -196,14 +143,18 @@ func TestChurn(t *testing.T) {
 			for i := range 150 {
 				channel := fmt.Sprint(rng.IntN(2))
 				mine := fmt.Sprintf("mine %d %d", c, i)
-				l := newListener(t)
+				l := newListener(t, g)
 				heard := make(chan struct{}, 2)
 				l.onText = func(text string) {
 					if text == mine {
 						heard <- struct{}{}
 					}
 				}
-				s := subscribe(t, b, channel, l)
+				if rng.IntN(2) == 0 {
+					l.attach(b, channel, SubscribeOptions{})
+				} else {
+					l.attach(b, "["+channel+"]*", SubscribeOptions{Pattern: true})
+				}
 				if n := publish(t, b, channel, mine); n < 1 {
 					t.Errorf("%d receivers, and one has subscribed", n)
 				}
@@ -211,7 +162,7 @@ func TestChurn(t *testing.T) {
 					await(t, heard, "its own message")
 					heard <- struct{}{}
 				}
-				s.Cancel()
+				l.Cancel()
 				await(t, l.gone, "Unsubscribed")
 				if len(heard) != 1 {
 					t.Errorf("its own message was delivered %d times", len(heard))
@@ -222,31 +173,78 @@ func TestChurn(t *testing.T) {
 	churning.Wait()
 	end.Store(true)
 	publishing.Wait()
-	eventually(t, "no channel is left", func() bool { return b.Stats().Channels == 0 })
+	if s := b.Stats(); s.Channels != 0 || s.Patterns != 0 || s.Subscriptions != 0 {
+		t.Errorf("%+v", s)
+	}
 }
 
-// TestLastLeavesFirstComes races the last Cancel of a channel with a new Subscribe, which must not be lost.
-func TestLastLeavesFirstComes(t *testing.T) {
-	b, _ := startBroker(t, 2)
-	old := newListener(t)
-	s := subscribe(t, b, "a", old)
-	for i := range 1500 {
-		go s.Cancel()
-		if i%3 == 0 {
-			<-old.gone
+func TestFreeSubscriptions(t *testing.T) {
+	b, _ := startBroker(t, 2, Options{})
+	gone := make(chan struct{})
+	var got []string
+	f, err := b.Subscribe("a", func(m *Message) {
+		got = append(got, string(m.Payload()))
+		if string(m.Payload()) == "1" {
+			panic("expected")
 		}
-		l := newListener(t)
-		heard := make(chan string, 1)
-		l.onText = func(text string) { heard <- text }
-		s = subscribe(t, b, "a", l)
-		publish(t, b, "a", fmt.Sprint(i))
-		if text := await(t, heard, "the message"); text != fmt.Sprint(i) {
-			t.Fatalf("heard %s, want %d", text, i)
-		}
-		await(t, old.gone, "Unsubscribed")
-		old = l
+	}, SubscribeOptions{OnUnsubscribed: func(*Subscription) { close(gone) }})
+	if err != nil {
+		t.Fatal(err)
 	}
+	s, ch, err := b.SubscribeChan("?", 1, SubscribeOptions{Pattern: true, MaxWaiting: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		publish(t, b, "a", fmt.Sprint(i))
+	}
+	for i := range 50 {
+		if m := await(t, ch, "a message"); string(m.Payload()) != fmt.Sprint(i) {
+			t.Errorf("message %d: %q", i, m.Payload())
+		}
+	}
+	f.Cancel()
+	await(t, gone, "the hook")
+	if len(got) != 50 || b.Stats().Failures != 1 {
+		t.Errorf("got %q, %d failures", got, b.Stats().Failures)
+	}
+	for range 300 {
+		publish(t, b, "a", "too much")
+	}
+	eventually(t, "some are dropped", func() bool { return s.Dropped() > 0 })
 	s.Cancel()
-	await(t, old.gone, "Unsubscribed")
-	eventually(t, "the channel is gone", func() bool { return b.Stats().Channels == 0 })
+	for range ch {
+	}
+}
+
+func TestHistory(t *testing.T) {
+	b, g := startBroker(t, 2, Options{History: []HistoryRule{{Pattern: "kept.*", Count: 100}}})
+	for i := range 150 {
+		publish(t, b, "kept.a", fmt.Sprint(i))
+	}
+	l := newListener(t, g).attach(b, "kept.a", SubscribeOptions{Last: 80})
+	for i := 150; i < 200; i++ {
+		publish(t, b, "kept.a", fmt.Sprint(i))
+	}
+	l.Cancel()
+	await(t, l.gone, "Unsubscribed")
+	if len(l.got) > 130 || len(l.got) > 0 && l.got[0] != "70" {
+		t.Errorf("got %q", l.got)
+	}
+	l = newListener(t, g)
+	done := make(chan struct{})
+	l.onText = func(text string) {
+		l.got = append(l.got, text)
+		if text == "200" {
+			close(done)
+		}
+	}
+	l.attach(b, "kept.a", SubscribeOptions{After: &Position{}})
+	publish(t, b, "kept.a", "200")
+	await(t, done, "the last message")
+	l.Cancel()
+	await(t, l.gone, "Unsubscribed")
+	if len(l.got) != 101 && len(l.got) != 100 {
+		t.Errorf("got %d, %q", len(l.got), l.got)
+	}
 }

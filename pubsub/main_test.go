@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -24,24 +25,32 @@ var testSystem = sync.OnceValue(func() *actor.ActorSystem {
 })
 
 // startBroker starts a broker on loops that are stopped when the test ends. By then no buffer may be left.
-func startBroker(t testing.TB, loops int) (*Broker, *reactor.Group) {
+func startBroker(t testing.TB, loops int, o Options) (*Broker, *reactor.Group) {
 	t.Helper()
 	live := reactor.LiveBuffers()
 	g, err := reactor.Start(reactor.Options{Loops: loops, System: testSystem()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	b, err := New(g, o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), long)
 		defer cancel()
+		b.Close()
 		if err := g.Stop(ctx); err != nil {
 			t.Errorf("Stop: %v", err)
+		}
+		if s := b.Stats(); s.Waiting != 0 || s.WaitingBytes != 0 || s.HistoryBytes != 0 {
+			t.Errorf("after the end: %+v", s)
 		}
 		if n := reactor.LiveBuffers(); n != live {
 			t.Errorf("%d buffers leaked", n-live)
 		}
 	})
-	return NewBroker(g), g
+	return b, g
 }
 
 // await waits until ch delivers or is closed.
@@ -68,31 +77,44 @@ func eventually(t testing.TB, what string, holds func() bool) {
 }
 
 // A listener is a Subscriber of one subscription, which checks that it is told as promised. Its fields have no lock:
-// all calls come from one channel's turns.
+// all calls come from turns of one hub.
 type listener struct {
+	Subscription
 	t        testing.TB
-	sequence uint64
+	loop     *reactor.Loop
+	sequence map[string]Position
 	got      []string
 	over     bool
 	onText   func(text string)
 	gone     chan struct{}
+	most     int // the longest run
 }
 
-func newListener(t testing.TB) *listener { return &listener{t: t, gone: make(chan struct{})} }
+func newListener(t testing.TB, g *reactor.Group) *listener {
+	return &listener{t: t, loop: g.Next(), sequence: map[string]Position{}, gone: make(chan struct{})}
+}
 
-func (l *listener) Deliver(s *Subscription, m *Message) {
+func (l *listener) Deliver(s *Subscription, run *Run) int {
 	if l.over {
 		l.t.Error("delivered after Unsubscribed")
 	}
-	if m.Sequence <= l.sequence || m.Channel != s.Channel() {
-		l.t.Errorf("message %d of %s after %d", m.Sequence, m.Channel, l.sequence)
+	if s != &l.Subscription {
+		l.t.Error("another's Subscription")
 	}
-	l.sequence = m.Sequence
-	if l.onText != nil {
-		l.onText(string(m.Payload()))
-	} else {
-		l.got = append(l.got, string(m.Payload()))
+	l.most = max(l.most, len(run.Messages()))
+	for _, m := range run.Messages() {
+		before := l.sequence[m.Channel]
+		if m.Kind == Data && m.Epoch == before.Epoch && m.Sequence <= before.Sequence {
+			l.t.Errorf("message %d of %s after %d", m.Sequence, m.Channel, before.Sequence)
+		}
+		l.sequence[m.Channel] = m.Position
+		if l.onText != nil {
+			l.onText(string(m.Payload()))
+		} else {
+			l.got = append(l.got, string(m.Payload()))
+		}
 	}
+	return 0
 }
 
 func (l *listener) Unsubscribed(*Subscription) {
@@ -104,22 +126,21 @@ func (l *listener) Unsubscribed(*Subscription) {
 	close(l.gone)
 }
 
-func subscribe(t testing.TB, b *Broker, channel string, l *listener) *Subscription {
-	t.Helper()
-	s, err := b.Subscribe(channel, l)
-	if err != nil {
-		t.Fatalf("Subscribe: %v", err)
+func (l *listener) attach(b *Broker, name string, o SubscribeOptions) *listener {
+	l.t.Helper()
+	if err := b.Attach(&l.Subscription, name, l, l.loop, o); err != nil {
+		l.t.Fatalf("Attach: %v", err)
 	}
-	return s
+	return l
 }
 
-// publish publishes until the channel takes it.
+// publish publishes until the broker takes it.
 func publish(t testing.TB, b *Broker, channel, text string) (receivers int) {
 	t.Helper()
 	for {
 		n, err := b.Publish(channel, []byte(text))
 		if errors.Is(err, ErrBacklog) {
-			time.Sleep(time.Millisecond) // back-pressure
+			runtime.Gosched() // back-pressure
 			continue
 		}
 		if err != nil {

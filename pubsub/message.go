@@ -1,59 +1,112 @@
-// Package pubsub carries messages from publishers to subscribers by the names of channels.
-//
-// Each channel is an actor: it gives its messages their order. Messages of one publisher on one channel reach each
-// subscriber in the order in which they were published. Bytes are shared by all who get them and never copied.
-//
-// The package knows subscribers by a small interface, not connections: see [Subscriber].
 package pubsub
 
 import (
-	"errors"
-	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/troupe-go/troupe/reactor"
 )
 
-// Limits (feature S2).
+// A Kind says what a Message is.
+type Kind uint8
+
 const (
-	MaxName    = 65_536     // bytes in a channel's name
-	MaxPayload = 16_777_216 // bytes in a message
-	maxBacklog = 100_000    // messages that wait for one channel's turn
+	// Data is what somebody has published.
+	Data Kind = iota
+	// Joined says that Message.Member is now present. Only subscriptions that ask for events get it.
+	Joined
+	// Left says that Message.Member is gone. Only subscriptions that ask for events get it.
+	Left
+	// Gap says that messages before the next one could not be replayed: Message.Missed tells how many. Only
+	// subscriptions that begin in the past get it.
+	Gap
 )
 
-// Errors of Publish and Subscribe.
-var (
-	// ErrName: the channel's name is empty or longer than MaxName.
-	ErrName = errors.New("pubsub: bad channel name")
-	// ErrPayload: the payload is longer than MaxPayload.
-	ErrPayload = errors.New("pubsub: payload is too large")
-	// ErrBacklog: too many messages wait for the channel's turn; this one was not published.
-	ErrBacklog = errors.New("pubsub: channel is behind")
-	// ErrClosed: the broker is closed.
-	ErrClosed = errors.New("pubsub: broker is closed")
-	// ErrNilSubscriber: there is no subscriber.
-	ErrNilSubscriber = errors.New("pubsub: no subscriber")
-)
+func (k Kind) String() string { return [...]string{"data", "joined", "left", "gap"}[k] }
 
-func checkName(channel string) error {
-	if channel == "" || len(channel) > MaxName {
-		return fmt.Errorf("%w: of %d bytes", ErrName, len(channel))
-	}
-	return nil
+// A Position is a place in the stream of a channel's messages.
+type Position struct {
+	// Epoch tells one life of the channel from another: if it has changed, sequence numbers began anew.
+	Epoch uint64
+	// Sequence counts the messages of an epoch, from 1.
+	Sequence uint64
 }
 
-// A Message is what was published.
+// A Message is what subscribers get. It is shared: nobody may change it or its bytes. It is valid while it is being
+// delivered, and as long as a reference is held: see Retain.
 type Message struct {
 	// Channel is the name it was published to.
 	Channel string
-	// Sequence counts the messages of the channel, from 1, since the channel last had no subscriber.
-	Sequence uint64
+	// Filter is that with which it was published.
+	Filter int16
+	// Kind is Data, unless the subscription asked for more.
+	Kind Kind
+	// Position is the message's place among those of its channel on this node. That of an event is the place of the last
+	// message before it.
+	Position
+	// Time is when it was published, in milliseconds since 1970, if the channel has a history, and else 0.
+	Time int64
+	// Member is who joined or left.
+	Member *Member
+	// Missed is how many messages a Gap stands for; 0 means that it is unknown, because the channel began anew.
+	Missed uint64
 
-	buffer *reactor.Buffer
+	audience *topic
+	patterns []*audience // beside audience
+	exclude  Owner
+	buffer   *reactor.Buffer // nil if it has no payload, or one of its own
+	own      []byte          // the payload of a message without buffer
+	frames   frames
+	refs     atomic.Int32
 }
 
-// Payload is the message's bytes, which others share: they must not be changed. They are valid while the message is
-// being delivered, and as long as a reference to Buffer is held.
-func (m *Message) Payload() []byte { return m.buffer.Bytes() }
+// Payload is the message's bytes. They must not be changed.
+func (m *Message) Payload() []byte {
+	if m.buffer == nil {
+		return m.own
+	}
+	return m.buffer.Bytes()
+}
 
-// Buffer is the memory of the payload. Retain it to keep it.
-func (m *Message) Buffer() *reactor.Buffer { return m.buffer }
+// Published is Time as a time.Time; the zero Time if it is not known.
+func (m *Message) Published() time.Time {
+	if m.Time == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(m.Time)
+}
+
+// Retain keeps the message valid until Release, and returns it. The caller must be within a delivery of the message, or
+// hold a reference already.
+func (m *Message) Retain() *Message {
+	m.refs.Add(1)
+	return m
+}
+
+// Release gives up a reference. The last one gives the memory of payload and frames back.
+func (m *Message) Release() {
+	switch refs := m.refs.Add(-1); {
+	case refs > 0:
+	case refs == 0:
+		if m.buffer != nil {
+			m.buffer.Release()
+		}
+		m.frames.release()
+	default:
+		panic("pubsub: Release of a Message more often than it was retained")
+	}
+}
+
+// owned is a copy that nobody needs to release, for those who keep it: see Broker.SubscribeChan.
+func (m *Message) owned() *Message {
+	o := &Message{Channel: m.Channel, Filter: m.Filter, Kind: m.Kind, Position: m.Position, Time: m.Time, Member: m.Member, Missed: m.Missed}
+	o.own = append([]byte{}, m.Payload()...)
+	o.refs.Store(1)
+	return o
+}
+
+// size is what the message is charged where bytes are bounded.
+func (m *Message) size() int { return len(m.Payload()) + messageCost }
+
+// messageCost is what a message costs beyond its payload, about.
+const messageCost = 256

@@ -76,6 +76,26 @@ func GetBuffer(size int) *Buffer {
 	return b
 }
 
+// FillBuffer returns a Buffer with what fill appends to the empty slice that it is given, which has room for size bytes.
+// If that is enough, nothing is copied.
+func FillBuffer(size int, fill func(dst []byte) []byte) *Buffer {
+	b := GetBuffer(size)
+	filled := false
+	defer func() {
+		if !filled {
+			b.Release()
+		}
+	}()
+	p := fill(b.data)
+	filled = true
+	if cap(p) == cap(b.data) && cap(p) > 0 && &p[:1][0] == &b.data[:1][0] {
+		b.data = p
+		return b
+	}
+	b.Release()
+	return NewBuffer(p, nil)
+}
+
 // classOf returns the smallest class with room for size bytes, or unpooled.
 func classOf(size int) int8 {
 	switch {

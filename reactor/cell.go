@@ -94,21 +94,25 @@ func (c *Cell) Index() uint32 { return c.slot.Load() }
 // means no limit. Safe from any goroutine. It fails with ErrCellClosed or ErrMailboxFull.
 func (c *Cell) Post(v any, limit int) error {
 	c.Lock()
-	if c.closed {
-		c.Unlock()
-		return ErrCellClosed
-	}
-	if limit > 0 && c.mail != nil && c.mail.len() >= limit {
-		c.Unlock()
-		return ErrMailboxFull
-	}
-	m := c.mailbox()
-	m.in = append(m.in, v)
-	wake := c.NeedsWake()
+	err := c.Push(v, limit)
+	wake := err == nil && c.NeedsWake()
 	c.Unlock()
 	if wake {
 		c.Wake()
 	}
+	return err
+}
+
+// Push is Post without seeing to a turn: call NeedsWake after it. The mutex must be held.
+func (c *Cell) Push(v any, limit int) error {
+	if c.closed {
+		return ErrCellClosed
+	}
+	if limit > 0 && c.mail != nil && c.mail.len() >= limit {
+		return ErrMailboxFull
+	}
+	m := c.mailbox()
+	m.in = append(m.in, v)
 	return nil
 }
 

@@ -276,6 +276,18 @@ func (l *Loop) enqueue(cell *Cell) {
 	l.inMu.Unlock()
 }
 
+// WakeAll is Cell.Wake for many cells of this loop at once, after NeedsWake said so for each. No mutex of theirs must be
+// held. Safe from any goroutine.
+func (l *Loop) WakeAll(cells []*Cell) {
+	if len(cells) == 0 {
+		return
+	}
+	l.inMu.Lock()
+	l.inbox = append(l.inbox, cells...)
+	l.rouse()
+	l.inMu.Unlock()
+}
+
 // Do runs f on the loop, between turns, soon. f must neither block nor run user code. It reports false, without
 // running f, when the loop has ended. Safe from any goroutine.
 func (l *Loop) Do(f func(*Loop)) bool {

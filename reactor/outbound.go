@@ -14,12 +14,43 @@ const frameCost = 64
 // chunkSize is the size of the buffers that small writes are gathered in.
 const chunkSize = 4 << 10
 
-// A frame is a run of bytes to be written, a part of buffer.
+// A frame is bytes to be written: a part of buffer, or a chain.
 type frame struct {
-	bytes  []byte
+	bytes  []byte // of a chain: what is left of the current piece
 	buffer *Buffer
-	cost   int    // charged beyond the bytes: frameCost, or nothing for gathered writes
-	key    string // for conflation; empty for none
+	chain  *Chain
+	cost   int32   // charged beyond the bytes: frameCost for each message, or nothing for gathered writes
+	piece  int32   // of a chain: the one after the current
+	key    *string // for conflation; nil for none
+}
+
+// size is how many bytes are left.
+func (f *frame) size() int {
+	n := len(f.bytes)
+	if f.chain != nil {
+		for _, b := range f.chain.pieces[f.piece:] {
+			n += len(b.Bytes())
+		}
+	}
+	return n
+}
+
+// advance makes the next piece of a chain the current one, if there is one.
+func (f *frame) advance() bool {
+	if f.chain == nil || int(f.piece) == len(f.chain.pieces) {
+		return false
+	}
+	f.bytes = f.chain.pieces[f.piece].Bytes()
+	f.piece++
+	return true
+}
+
+func (f *frame) release() {
+	if f.chain != nil {
+		f.chain.Release()
+		return
+	}
+	f.buffer.Release()
 }
 
 // An Outbound is the queue of bytes to a socket that did not take them yet. Many producers append under the lock of
@@ -98,7 +129,7 @@ func (o *Outbound) push(n, cost int) {
 			return
 		}
 	}
-	o.pending = append(o.pending, frame{bytes: all[len(all)-n:], buffer: o.chunk.Retain(), cost: cost})
+	o.pending = append(o.pending, frame{bytes: all[len(all)-n:], buffer: o.chunk.Retain(), cost: int32(cost)})
 }
 
 func (o *Outbound) newChunk(size int) {
@@ -113,18 +144,19 @@ func (o *Outbound) newChunk(size int) {
 // lock, with how many bytes went. With the lock.
 func (o *Outbound) AppendBuffer(b *Buffer, key string) (replaced *Buffer, dropped int) {
 	n := len(b.Bytes())
-	f := frame{bytes: b.Bytes(), buffer: b, cost: frameCost, key: key}
+	f := frame{bytes: b.Bytes(), buffer: b, cost: frameCost}
 	o.bytes += n
 	o.charge += n + frameCost
 	if key == "" {
 		o.pending = append(o.pending, f)
 		return nil, 0
 	}
+	f.key = new(key)
 	if at, ok := o.keys[key]; ok {
 		old := o.pending[at]
 		o.pending[at] = f
 		o.bytes -= len(old.bytes)
-		o.charge -= len(old.bytes) + old.cost
+		o.charge -= len(old.bytes) + int(old.cost)
 		return old.buffer, len(old.bytes)
 	}
 	if o.keys == nil {
@@ -135,13 +167,21 @@ func (o *Outbound) AppendBuffer(b *Buffer, key string) (replaced *Buffer, droppe
 	return nil, 0
 }
 
+// AppendChain adds a reference to all of c, as one entry: for queues that keep no messages apart, since it could not be
+// dropped. With the lock.
+func (o *Outbound) AppendChain(c *Chain) {
+	o.bytes += c.bytes
+	o.charge += c.bytes + frameCost
+	o.pending = append(o.pending, frame{bytes: c.pieces[0].Bytes(), piece: 1, chain: c.retain(), cost: frameCost})
+}
+
 // Pending returns the size and charge of the pending message with the given key, zero if there is none. With the lock.
 func (o *Outbound) Pending(key string) (charge int) {
 	if o == nil {
 		return 0
 	}
 	if at, ok := o.keys[key]; ok && key != "" {
-		return len(o.pending[at].bytes) + o.pending[at].cost
+		return len(o.pending[at].bytes) + int(o.pending[at].cost)
 	}
 	return 0
 }
@@ -154,14 +194,14 @@ func (o *Outbound) DropOldest(need int) (dropped []*Buffer, bytes int) {
 	}
 	for gained := 0; gained < need && o.head < len(o.pending); o.head++ {
 		f := &o.pending[o.head]
-		if f.key != "" {
-			delete(o.keys, f.key)
+		if f.key != nil {
+			delete(o.keys, *f.key)
 		}
 		dropped = append(dropped, f.buffer)
 		bytes += len(f.bytes)
-		gained += len(f.bytes) + f.cost
+		gained += len(f.bytes) + int(f.cost)
 		o.bytes -= len(f.bytes)
-		o.charge -= len(f.bytes) + f.cost
+		o.charge -= len(f.bytes) + int(f.cost)
 		*f = frame{}
 	}
 	if o.head == len(o.pending) {
@@ -201,7 +241,7 @@ func (o *Outbound) TakeMost(limit int) bool {
 func (o *Outbound) takeSome(limit int) bool {
 	end := o.head
 	for n := 0; end < len(o.pending) && n < limit; end++ {
-		n += len(o.pending[end].bytes) + o.pending[end].cost
+		n += len(o.pending[end].bytes) + int(o.pending[end].cost)
 	}
 	if end == len(o.pending) {
 		return false
@@ -209,8 +249,8 @@ func (o *Outbound) takeSome(limit int) bool {
 	taken := o.pending[o.head:end]
 	o.flight, o.at = append(o.flight[:0], taken...), 0
 	for i := range taken {
-		if taken[i].key != "" {
-			delete(o.keys, taken[i].key)
+		if taken[i].key != nil {
+			delete(o.keys, *taken[i].key)
 		}
 		taken[i] = frame{}
 	}
@@ -237,15 +277,16 @@ type Stream interface {
 	Write(p []byte) (int, unix.Errno)
 }
 
-// Flush writes what is in flight to s, or to the socket fd if s is nil, until all is written or the socket takes no more (errno EAGAIN) or fails. It returns
-// how many bytes went and their charge, for Wrote. For the consumer, without the lock.
+// Flush writes what is in flight to s, or to the socket fd if s is nil, until all is written or the socket takes no more
+// (errno EAGAIN) or fails. It returns how many bytes went and their charge, for Wrote. For the consumer, without the
+// lock.
 func (o *Outbound) Flush(w *Worker, s Stream, fd int) (bytes, charge int, errno unix.Errno) {
 	for o.at < len(o.flight) && errno == 0 {
 		var n int
 		switch {
 		case s != nil:
 			n, errno = s.Write(o.flight[o.at].bytes)
-		case len(o.flight)-o.at == 1:
+		case len(o.flight)-o.at == 1 && o.flight[o.at].chain == nil:
 			n, errno = Write(fd, o.flight[o.at].bytes)
 		default:
 			n, errno = Writev(fd, o.vectors(w))
@@ -268,8 +309,11 @@ func (o *Outbound) Flush(w *Worker, s Stream, fd int) (bytes, charge int, errno 
 				break
 			}
 			n -= len(f.bytes)
-			charge += f.cost
-			f.buffer.Release()
+			if f.advance() {
+				continue
+			}
+			charge += int(f.cost)
+			f.release()
 			*f = frame{}
 			o.at++
 		}
@@ -285,6 +329,15 @@ func (o *Outbound) vectors(w *Worker) []unix.Iovec {
 	for i := o.at; i < len(o.flight) && len(v) < maxVectors; i++ {
 		p := o.flight[i].bytes
 		if len(p) == 0 {
+			continue
+		}
+		if c := o.flight[i].chain; c != nil {
+			last = nil
+			one := unix.Iovec{Base: &p[0]}
+			one.SetLen(len(p))
+			v = append(v, one)
+			rest := c.vectors[o.flight[i].piece:]
+			v = append(v, rest[:min(len(rest), maxVectors-len(v))]...)
 			continue
 		}
 		if n := len(last); n > 0 && cap(last)-n == cap(p) && cap(p) > 0 && &last[:n+1][n] == &p[0] {
@@ -318,8 +371,8 @@ func (o *Outbound) Discard() (bytes int) {
 		return 0
 	}
 	for _, f := range slices.Concat(o.flight[o.at:], o.pending[o.head:]) {
-		bytes += len(f.bytes)
-		f.buffer.Release()
+		bytes += f.size()
+		f.release()
 	}
 	if o.chunk != nil {
 		o.chunk.Release()

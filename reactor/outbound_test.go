@@ -147,6 +147,28 @@ func TestOutboundModel(t *testing.T) {
 				replaced.Release()
 				m.pending[at] = x
 			},
+			"append chain": func(rt *rapid.T) {
+				if apart {
+					return
+				}
+				var pieces []*Buffer
+				x := message{cost: frameCost}
+				for range rapid.IntRange(1, 5).Draw(rt, "pieces") {
+					b := CopyBuffer(text(rt))
+					pieces = append(pieces, b)
+					x.text = append(x.text, b.Bytes()...)
+				}
+				if c := NewChain(pieces); c != nil {
+					o.AppendChain(c)
+					c.Release()
+					m.pending = append(m.pending, x)
+				} else if len(x.text) > 0 {
+					rt.Fatal("no chain")
+				}
+				for _, b := range pieces {
+					b.Release()
+				}
+			},
 			"drop oldest": func(rt *rapid.T) {
 				if !apart {
 					return
@@ -342,5 +364,60 @@ func TestReclaimToAnother(t *testing.T) {
 	w.Reclaim(o)
 	if o.chunk != nil {
 		t.Error("a pooled queue keeps a chunk")
+	}
+}
+
+// TestChainOverSocket writes chains and single messages to a socket that takes only so much at a time.
+func TestChainOverSocket(t *testing.T) {
+	live := LiveBuffers()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	w := newWorker(512)
+	o := w.Lend()
+	var want, got []byte
+	for i := range 40 {
+		var pieces []*Buffer
+		for j := range 100 {
+			pieces = append(pieces, CopyBuffer(bytes.Repeat([]byte{byte(i), byte(j)}, j*5)))
+			want = append(want, pieces[j].Bytes()...)
+		}
+		c := NewChain(pieces)
+		o.AppendChain(c)
+		c.Release()
+		for _, b := range pieces {
+			b.Release()
+		}
+		o.Append([]byte("between"), false)
+		want = append(want, "between"...)
+	}
+	buffer := make([]byte, 100_000)
+	for o.Take() {
+		n, charge, errno := o.Flush(w, nil, pair[0])
+		if errno != 0 && errno != unix.EAGAIN {
+			t.Fatal(errno)
+		}
+		o.Wrote(n, charge)
+		for {
+			n, err := unix.Read(pair[1], buffer)
+			if err != nil {
+				break
+			}
+			got = append(got, buffer[:n]...)
+		}
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, want %d", len(got), len(want))
+	}
+	if o.Bytes() != 0 || o.Charge() != 0 {
+		t.Errorf("%d bytes, charge %d are left", o.Bytes(), o.Charge())
+	}
+	w.Reclaim(o)
+	w.retire()
+	if n := LiveBuffers(); n != live {
+		t.Errorf("%d buffers leaked", n-live)
 	}
 }

@@ -1,0 +1,164 @@
+package pubsub
+
+import (
+	"fmt"
+	"slices"
+)
+
+// An Engine carries messages between the brokers of several nodes (feature S8). It is told to which channels and
+// patterns this node has subscriptions, once for each however many they are, carries what is published here to the other
+// nodes, and hands what is published there to its Inlet. Filters other than 0 never reach it.
+//
+// Subscribe and Unsubscribe are called with locks of the broker held: they must return at once, not call the broker, and
+// leave the work to the engine's own goroutines. For one Topic they are called in turn.
+type Engine interface {
+	// Attached is called once, before all other methods, with what the engine delivers to. An error keeps it from being
+	// attached.
+	Attached(in *Inlet) error
+	// Subscribe says that this node wants the messages of a channel or pattern from now on.
+	Subscribe(t Topic)
+	// Unsubscribe says that it does not any more.
+	Unsubscribe(t Topic)
+	// Publish carries a message to the other nodes. It must not block. payload is valid during the call. The calls of
+	// one publisher on one channel come in order; others may come at the same time. An error is counted: the message is
+	// lost to the other nodes.
+	Publish(channel string, payload []byte) error
+	// Detached is called once, at the end. The engine must not deliver any more after it has returned.
+	Detached()
+}
+
+// A Topic is what an Engine subscribes to.
+type Topic struct {
+	Name    string
+	Pattern bool
+}
+
+// An Inlet is where an engine delivers what was published on other nodes.
+type Inlet struct {
+	broker *Broker
+	engine Engine
+}
+
+// Deliver publishes a message to the subscriptions of this node only. The order of calls is that of deliveries; so an
+// engine that keeps the order of publishers keeps it to the end. It answers like Broker.Publish. Safe from any
+// goroutine.
+func (in *Inlet) Deliver(channel string, payload []byte) (receivers int, err error) {
+	return in.broker.Send(Publication{Channel: channel, Payload: payload, Scope: Here})
+}
+
+// Topics calls f for everything this node has subscribed to: for an engine that has lost its connection and starts
+// over. Subscribe and Unsubscribe may be called meanwhile for what f was not or was called for.
+func (in *Inlet) Topics(f func(Topic)) {
+	in.broker.plain.eachTopic(f, nil)
+}
+
+// eachTopic calls f for every topic and pattern with subscriptions. locked, if it is not nil, is called with the engines
+// of each part before, with its lock; f is called with the lock too.
+func (s *space) eachTopic(f func(Topic), locked func(*[]*Inlet)) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		if locked != nil {
+			locked(&sh.engines)
+		}
+		for _, t := range sh.topics {
+			if t.count.Load() > 0 {
+				f(Topic{Name: t.name})
+			}
+		}
+		sh.mu.Unlock()
+	}
+	p := &s.patterns
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if locked != nil {
+		locked(&p.engines)
+	}
+	for name := range p.byName {
+		f(Topic{Name: name, Pattern: true})
+	}
+}
+
+// AttachEngine attaches an engine: it is told of all subscriptions that there are, and of every change from then on. Several
+// engines may be attached; until SetDefault says otherwise, every message goes to all of them.
+func (b *Broker) AttachEngine(e Engine) error {
+	b.engineMu.Lock()
+	defer b.engineMu.Unlock()
+	inlets := b.inlets()
+	if e == nil || slices.ContainsFunc(inlets, func(in *Inlet) bool { return in.engine == e }) {
+		return fmt.Errorf("%w is nil or attached already", ErrEngine)
+	}
+	if b.closed.Load() {
+		return ErrClosed
+	}
+	in := &Inlet{broker: b, engine: e}
+	if err := e.Attached(in); err != nil {
+		return fmt.Errorf("pubsub: attach engine: %w", err)
+	}
+	b.plain.eachTopic(e.Subscribe, func(engines *[]*Inlet) { *engines = append(*engines, in) })
+	inlets = append(slices.Clone(inlets), in)
+	b.engines.Store(&inlets)
+	return nil
+}
+
+// DetachEngine ends what AttachEngine began.
+func (b *Broker) DetachEngine(e Engine) error {
+	b.engineMu.Lock()
+	defer b.engineMu.Unlock()
+	inlets := slices.Clone(b.inlets())
+	is := func(in *Inlet) bool { return in.engine == e }
+	if !slices.ContainsFunc(inlets, is) {
+		return fmt.Errorf("%w is not attached", ErrEngine)
+	}
+	inlets = slices.DeleteFunc(inlets, is)
+	b.engines.Store(&inlets)
+	if d := b.preferred.Load(); d != nil && d.engine == e {
+		b.preferred.Store(nil)
+	}
+	b.plain.eachTopic(func(Topic) {}, func(engines *[]*Inlet) { *engines = slices.DeleteFunc(*engines, is) })
+	e.Detached()
+	return nil
+}
+
+// SetDefault says which of the attached engines carries what is published; nil means all of them. All still deliver.
+func (b *Broker) SetDefault(e Engine) error {
+	b.engineMu.Lock()
+	defer b.engineMu.Unlock()
+	if e == nil {
+		b.preferred.Store(nil)
+		return nil
+	}
+	for _, in := range b.inlets() {
+		if in.engine == e {
+			b.preferred.Store(in)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w is not attached", ErrEngine)
+}
+
+func (b *Broker) inlets() []*Inlet {
+	if list := b.engines.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// forward hands a message to the engines.
+func (b *Broker) forward(p *Publication) {
+	if in := b.preferred.Load(); in != nil {
+		in.carry(p)
+		return
+	}
+	for _, in := range b.inlets() {
+		in.carry(p)
+	}
+}
+
+func (in *Inlet) carry(p *Publication) {
+	if in.engine.Publish(p.Channel, p.Payload) != nil {
+		in.broker.uncarried.Add(1)
+		return
+	}
+	in.broker.carried.Add(1)
+}

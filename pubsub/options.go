@@ -1,0 +1,155 @@
+package pubsub
+
+import (
+	"fmt"
+	"time"
+)
+
+// Options configure a Broker. The zero value is a good choice: no history.
+type Options struct {
+	// MaxBacklog is how many messages may wait for one loop's turn, MaxBacklogBytes how many bytes they may have
+	// together, 256 for each counted in. What exceeds them is refused with ErrBacklog; one message alone is never too
+	// large. Zero means 100,000 and 64 MiB.
+	MaxBacklog, MaxBacklogBytes int
+	// History says which channels keep what was published: the first rule whose pattern matches counts. None means that
+	// no channel does.
+	History []HistoryRule
+	// MaxHistoryBytes bounds the histories of all channels together, 256 bytes for each message counted in. Zero means
+	// 64 MiB. At the bound a channel that is published to gives up its own oldest messages, and then keeps nothing.
+	MaxHistoryBytes int
+	// MaxIdleChannels is how many channels without subscriptions are remembered, so that their sequence numbers go on.
+	// Zero means 65,536; negative means none.
+	MaxIdleChannels int
+	// MaxMembers is how many members one channel may have present. Zero means 100,000.
+	MaxMembers int
+}
+
+// A HistoryRule says how much the channels with certain names keep. At least one of Count, Bytes and Age must be given;
+// what is zero has no bound of its own.
+type HistoryRule struct {
+	// Pattern is a glob pattern of channel names.
+	Pattern string
+	// Count is how many messages are kept, Bytes how many bytes, 256 for each message counted in, and Age for how long.
+	Count int
+	Bytes int
+	Age   time.Duration
+}
+
+// Validate answers ErrBadOption if New would.
+func (o Options) Validate() error {
+	_, err := o.validate()
+	return err
+}
+
+func (o Options) validate() (Options, error) {
+	fill(&o.MaxBacklog, 100_000)
+	fill(&o.MaxBacklogBytes, 64<<20)
+	fill(&o.MaxHistoryBytes, 64<<20)
+	fill(&o.MaxIdleChannels, 65_536)
+	fill(&o.MaxMembers, 100_000)
+	switch {
+	case o.MaxBacklog < 1:
+		return o, badOption("MaxBacklog", o.MaxBacklog)
+	case o.MaxBacklogBytes < 1:
+		return o, badOption("MaxBacklogBytes", o.MaxBacklogBytes)
+	case o.MaxHistoryBytes < 1:
+		return o, badOption("MaxHistoryBytes", o.MaxHistoryBytes)
+	case o.MaxMembers < 1:
+		return o, badOption("MaxMembers", o.MaxMembers)
+	}
+	return o, validateRules(o.History)
+}
+
+func validateRules(rules []HistoryRule) error {
+	for _, r := range rules {
+		switch {
+		case len(r.Pattern) > MaxName:
+			return badOption("HistoryRule.Pattern of length", len(r.Pattern))
+		case r.Count < 0 || r.Bytes < 0 || r.Age < 0 || r.Count == 0 && r.Bytes == 0 && r.Age == 0:
+			return fmt.Errorf("pubsub: HistoryRule for %q without a bound, or a negative one: %w", r.Pattern, ErrBadOption)
+		}
+	}
+	return nil
+}
+
+func fill(field *int, value int) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// SubscribeOptions are options of a subscription. The zero value subscribes to the channel with the given name, from
+// now on.
+type SubscribeOptions struct {
+	// Pattern says that the name is a glob pattern: the subscription gets the messages of every channel whose name
+	// matches. See package glob. A subscriber that has subscribed to a channel and to a pattern that matches it gets
+	// each message twice (feature S5), as with Redis.
+	Pattern bool
+	// Filter, if it is not zero, makes a namespace of its own: the subscription gets what is published with the same
+	// filter only, and nothing else. Then the name may be empty. Filters stay on this node (feature S3).
+	Filter int16
+	// After asks for the messages after a position: those that the channel's history still has are replayed first, then
+	// the subscription goes on with what is published, without a gap and without a duplicate. If some are gone, or the
+	// channel began anew since, a Gap comes before. The zero Position means from the beginning of the history. Not for
+	// patterns.
+	After *Position
+	// From asks for the messages that were published at or after this time, as the history has them. Not for patterns.
+	From time.Time
+	// Last asks for the last messages of the history, so many. Not for patterns.
+	Last int
+	// Member makes the subscription one of somebody who is present on the channel while it lasts: see
+	// Broker.Members. Not for patterns, and not with a Filter.
+	Member *Member
+	// Events asks for messages of the kinds Joined and Left.
+	Events bool
+
+	// The following is for the subscriptions of functions and Go channels only.
+
+	// OnUnsubscribed is called once, after the last message, where the messages are.
+	OnUnsubscribed func(*Subscription)
+	// MaxWaiting is how many messages may wait for the function or the reader, MaxWaitingBytes how many bytes they may
+	// have together, 256 for each counted in. What comes above that is dropped: see Subscription.Dropped. Zero means
+	// 10,000 and 16 MiB.
+	MaxWaiting, MaxWaitingBytes int
+	// Blocking says that the function blocks: it is called beside the loop at once, instead of when it was found to be
+	// slow.
+	Blocking bool
+}
+
+func (o *SubscribeOptions) validate(name string) error {
+	fill(&o.MaxWaiting, 10_000)
+	fill(&o.MaxWaitingBytes, 16<<20)
+	if err := checkName(name, o.Filter); err != nil {
+		return err
+	}
+	past := 0
+	for _, asked := range []bool{o.After != nil, !o.From.IsZero(), o.Last != 0} {
+		if asked {
+			past++
+		}
+	}
+	switch {
+	case past > 1:
+		return badOption("After, From and Last:", "more than one")
+	case o.MaxWaiting < 1:
+		return badOption("MaxWaiting", o.MaxWaiting)
+	case o.MaxWaitingBytes < 1:
+		return badOption("MaxWaitingBytes", o.MaxWaitingBytes)
+	case o.Last < 0:
+		return badOption("Last", o.Last)
+	case o.Pattern && past > 0:
+		return badOption("Pattern", "with history")
+	case o.Member != nil && (o.Pattern || o.Filter != 0):
+		return badOption("Member", "with Pattern or Filter")
+	case o.Member != nil && (o.Member.ID == "" || len(o.Member.ID) > MaxMember):
+		return badOption("Member.ID of length", len(o.Member.ID))
+	case o.Member != nil && len(o.Member.Info) > MaxInfo:
+		return badOption("Member.Info of length", len(o.Member.Info))
+	}
+	return nil
+}
+
+// plain reports whether nothing but the name matters.
+func (o *SubscribeOptions) plain() bool {
+	return o.After == nil && o.From.IsZero() && o.Last == 0 && o.Member == nil && !o.Events
+}

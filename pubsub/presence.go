@@ -1,0 +1,90 @@
+package pubsub
+
+import "time"
+
+// A Member is somebody who is present on a channel, by one subscription or several: see SubscribeOptions.Member. Nobody
+// may change it or its Info.
+type Member struct {
+	// ID tells members apart: 1 to MaxMember bytes.
+	ID string
+	// Info is what is to be known about the member, at most MaxInfo bytes. That of the first subscription counts.
+	Info []byte
+}
+
+// A Presence is a Member while it is present.
+type Presence struct {
+	*Member
+	// Since is when its first subscription began.
+	Since time.Time
+	// Subscriptions is how many it has, by several connections perhaps.
+	Subscriptions int
+}
+
+// Members are who is present on a channel, in no particular order. A member is present while it has a subscription as
+// such on this node: when its connection ends, however that may be, it leaves.
+func (b *Broker) Members(channel string) []Presence {
+	sh := b.plain.shard(channel)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t := sh.topics[channel]
+	if t == nil {
+		return nil
+	}
+	all := make([]Presence, 0, len(t.members))
+	for _, p := range t.members {
+		all = append(all, *p)
+	}
+	return all
+}
+
+// mayJoin reports whether there is room for a member. With the shard's lock.
+func (t *topic) mayJoin(m *Member) bool {
+	return t.members[m.ID] != nil || len(t.members) < t.space.broker.options.MaxMembers
+}
+
+// join makes somebody present by one more subscription. With the shard's lock; so is leave.
+func (t *topic) join(m *Member) (wakes hubBits) {
+	if p := t.members[m.ID]; p != nil {
+		p.Subscriptions++
+		return wakes
+	}
+	if t.members == nil {
+		t.members = make(map[string]*Presence)
+	}
+	t.members[m.ID] = &Presence{Member: m, Since: time.Now(), Subscriptions: 1}
+	return t.tell(Joined, m)
+}
+
+func (t *topic) leave(id string) (wakes hubBits) {
+	p := t.members[id]
+	if p.Subscriptions--; p.Subscriptions > 0 {
+		return wakes
+	}
+	delete(t.members, id)
+	if len(t.members) == 0 {
+		t.members = nil
+	}
+	return t.tell(Left, p.Member)
+}
+
+// tell sends an event to those who want to know. It is never refused: else somebody would seem to be there for ever.
+func (t *topic) tell(kind Kind, who *Member) (wakes hubBits) {
+	var to hubBits
+	if t.watch.Load() > 0 {
+		to.add(&t.hubs)
+	}
+	patterns := t.space.patterns.index.Match(t.name)
+	for _, a := range patterns {
+		if a.watch.Load() > 0 {
+			to.add(&a.hubs)
+		}
+	}
+	if to.len() == 0 {
+		return wakes
+	}
+	m := &Message{
+		Channel: t.name, Filter: t.space.filter, Kind: kind, Position: Position{t.epoch, t.sequence}, Member: who,
+		audience: t, patterns: patterns,
+	}
+	return t.spread(m, to)
+}

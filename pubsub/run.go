@@ -1,0 +1,92 @@
+package pubsub
+
+import "github.com/troupe-go/troupe/reactor"
+
+// maxRun is how many messages a Run has at most.
+const maxRun = 64
+
+// A Run is messages of one channel, in order, on their way to subscribers. It is valid during Deliver; the messages in
+// it may be retained.
+type Run struct {
+	hub      *hub
+	messages []*Message
+	encoded  []encoded
+	wakes    []*reactor.Cell
+}
+
+// Frames are the messages of a Run as one Encoder encoded them. They are shared, and valid as long as the Run. Who
+// keeps one retains it.
+type Frames struct {
+	// Each are the frames, one for each message that has one.
+	Each []*reactor.Buffer
+	// Chain is all of them together, or nil if there are less than two that are not empty.
+	Chain *reactor.Chain
+	// Bytes is how many bytes they have together.
+	Bytes int
+}
+
+type encoded struct {
+	encoder *Encoder
+	frames  Frames
+}
+
+// Messages are the messages, at least one. The slice must not be changed or kept.
+func (r *Run) Messages() []*Message { return r.messages }
+
+// Frames are the messages as e encodes them, each encoded once however often this is called. A nil e stands for the
+// payloads.
+func (r *Run) Frames(e *Encoder) *Frames {
+	for i := range r.encoded {
+		if r.encoded[i].encoder == e {
+			return &r.encoded[i].frames
+		}
+	}
+	n := len(r.encoded)
+	if n < cap(r.encoded) {
+		r.encoded = r.encoded[:n+1]
+	} else {
+		r.encoded = append(r.encoded, encoded{})
+	}
+	r.encoded[n].encoder = e
+	f := &r.encoded[n].frames
+	f.Each, f.Chain, f.Bytes = f.Each[:0], nil, 0
+	for _, m := range r.messages {
+		if b := m.frame(e, r.hub.failed); b != nil {
+			f.Each = append(f.Each, b)
+			f.Bytes += len(b.Bytes())
+		}
+	}
+	if len(f.Each) > 1 {
+		f.Chain = reactor.NewChain(f.Each)
+	}
+	return f
+}
+
+// Wake has cells get a turn, after Cell.NeedsWake said so, all together when the delivery is done: it is for subscribers
+// that live on the loop of their Subscription.
+func (r *Run) Wake(c *reactor.Cell) { r.wakes = append(r.wakes, c) }
+
+// wake wakes those for whom Wake was called.
+func (r *Run) wake() {
+	r.hub.cell.Loop().WakeAll(r.wakes)
+	clear(r.wakes)
+	r.wakes = r.wakes[:0]
+}
+
+// release gives up what the Run holds.
+func (r *Run) release() {
+	for i := range r.encoded {
+		f := &r.encoded[i].frames
+		if f.Chain != nil {
+			f.Chain.Release()
+		}
+		clear(f.Each)
+		r.encoded[i] = encoded{frames: Frames{Each: f.Each[:0]}}
+	}
+	r.encoded = r.encoded[:0]
+	for i, m := range r.messages {
+		m.Release()
+		r.messages[i] = nil
+	}
+	r.messages = r.messages[:0]
+}

@@ -1,0 +1,160 @@
+package pubsub
+
+import (
+	"github.com/troupe-go/troupe/reactor"
+)
+
+// Attach subscribes a Subscription that is part of the subscriber's own memory, for those who have many: see Subscribe
+// for others. It lives on the given loop, where deliveries are made. Once a Subscription was attached it cannot be
+// attached again.
+//
+// A bad name answers ErrName, bad options ErrBadOption, a channel with too many members ErrMembers.
+func (b *Broker) Attach(s *Subscription, name string, to Subscriber, l *reactor.Loop, o SubscribeOptions) error {
+	if to == nil {
+		return ErrNilSubscriber
+	}
+	if err := o.validate(name); err != nil {
+		return err
+	}
+	if s.state.Load() != fresh {
+		return ErrSubscribed
+	}
+	s.subscriber, s.hub, s.index = to, b.hubs[l.Index()], -1
+	if !o.plain() {
+		s.more = &subscriptionMore{events: o.Events}
+	}
+	space := b.space(o.Filter)
+	if o.Pattern {
+		return space.attachPattern(s, name, &o)
+	}
+	return space.attachTopic(s, name, &o)
+}
+
+func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions) error {
+	sh := s.shard(name)
+	sh.mu.Lock()
+	if s.broker.closed.Load() {
+		sh.mu.Unlock()
+		return ErrClosed
+	}
+	t := s.obtain(sh, name)
+	if o.Member != nil && !t.mayJoin(o.Member) {
+		s.settle(sh, t)
+		sh.mu.Unlock()
+		return ErrMembers
+	}
+	t.hubs.set(sub.hub.cell.Loop().Index())
+	if t.count.Add(1) == 1 && s.filter == 0 {
+		for _, in := range sh.engines {
+			in.engine.Subscribe(Topic{Name: name})
+		}
+	}
+	if o.Events {
+		t.watch.Add(1)
+	}
+	sub.audience = &t.audience
+	sub.state.Store(attached)
+	e := entry{subscription: sub, change: joins}
+	if r := t.plan(o); r != nil {
+		sub.more.replay, e.change = r, catches
+	}
+	var wakes hubBits
+	if sub.hub.post(e, 0) {
+		wakes.set(sub.hub.cell.Loop().Index())
+	}
+	if o.Member != nil {
+		sub.more.member = o.Member.ID
+		wakes.merge(t.join(o.Member))
+	}
+	s.settle(sh, t)
+	sh.mu.Unlock()
+	s.broker.wake(wakes)
+	return nil
+}
+
+func (s *Subscription) leaveTopic() (wakes hubBits) {
+	space := s.audience.space
+	sh := space.shard(s.audience.name)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t := sh.topics[s.audience.name] // it is there as long as it has subscriptions
+	if s.hub.post(entry{subscription: s, change: leaves}, 0) {
+		wakes.set(s.hub.cell.Loop().Index())
+	}
+	last := t.count.Add(-1) == 0
+	if s.more != nil && s.more.events {
+		t.watch.Add(-1)
+	}
+	if s.more != nil && s.more.member != "" {
+		wakes.merge(t.leave(s.more.member))
+	}
+	if last {
+		t.hubs.clear()
+		if space.filter == 0 {
+			for _, in := range sh.engines {
+				in.engine.Unsubscribe(Topic{Name: t.name})
+			}
+		}
+		space.settle(sh, t)
+	}
+	return wakes
+}
+
+func (s *space) attachPattern(sub *Subscription, pattern string, o *SubscribeOptions) error {
+	p := &s.patterns
+	p.mu.Lock()
+	if s.broker.closed.Load() {
+		p.mu.Unlock()
+		return ErrClosed
+	}
+	a := p.byName[pattern]
+	if a == nil {
+		a = &audience{space: s, name: pattern, isPat: true}
+		p.byName[pattern] = a
+	}
+	hub := sub.hub
+	a.hubs.set(hub.cell.Loop().Index())
+	sub.audience = a
+	sub.state.Store(attached)
+	if o.Events {
+		a.watch.Add(1)
+	}
+	first := a.count.Add(1) == 1
+	wake := hub.post(entry{subscription: sub, change: joins}, 0)
+	if first { // after the post: who finds it in the index finds the subscription in the hub's queue before its message
+		p.index.Set(pattern, a)
+		if s.filter == 0 {
+			for _, in := range p.engines {
+				in.engine.Subscribe(Topic{Name: pattern, Pattern: true})
+			}
+		}
+	}
+	p.mu.Unlock()
+	if wake {
+		hub.cell.Wake()
+	}
+	return nil
+}
+
+func (s *Subscription) leavePattern() (wakes hubBits) {
+	a := s.audience
+	p := &a.space.patterns
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.hub.post(entry{subscription: s, change: leaves}, 0) {
+		wakes.set(s.hub.cell.Loop().Index())
+	}
+	if s.more != nil && s.more.events {
+		a.watch.Add(-1)
+	}
+	if a.count.Add(-1) == 0 {
+		delete(p.byName, a.name)
+		p.index.Delete(a.name)
+		if a.space.filter == 0 {
+			for _, in := range p.engines {
+				in.engine.Unsubscribe(Topic{Name: a.name, Pattern: true})
+			}
+		}
+	}
+	return wakes
+}
