@@ -1,8 +1,8 @@
 # The targets of every day. What they run is also readable without make.
 
-.PHONY: test lint fuzz run bench-echo bench-idle bench-blocked bench-paced
+.PHONY: test lint fuzz run bench-echo bench-idle bench-blocked bench-paced bench-pubsub
 
-# Everything that CI runs. Needs gcc, telnet and nc; installs the last two by apt where it may.
+# Everything that CI runs. Needs gcc, telnet, nc and redis-server; installs the last three by apt where it may.
 test:
 	./scripts/test.sh
 
@@ -19,5 +19,5 @@ run:
 	go run ./examples/chat
 
 # Comparisons with other servers; see docs/benchmarks.md. Flags: make bench-echo ARGS="-rounds 9"
-bench-echo bench-idle bench-blocked bench-paced: bench-%:
+bench-echo bench-idle bench-blocked bench-paced bench-pubsub: bench-%:
 	cd bench && go run ./cmd/bench $* $(ARGS)

@@ -134,6 +134,7 @@ type extra struct {
 	timers        map[*Timer]struct{}            // guarded: those that were started and have not finished
 	subscriptions *subscription                  // guarded: the newest of a list
 	encoder       atomic.Pointer[pubsub.Encoder] // stored by the turn with the mutex: the protocol's
+	ownerID       atomic.Uint64                  // stored with the mutex: a pubsub.OwnerID, or 0
 	handed        atomic.Int64                   // deliveries in the mailbox
 	handedBytes   atomic.Int64                   // the same in bytes
 	patient       []*subscription                // guarded: those that wait to be sent more of a history

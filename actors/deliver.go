@@ -111,19 +111,18 @@ func (s *subscription) write(run *pubsub.Run) (dropped int) {
 
 // writeEach appends frames one by one, as far as the connection's policy has them. With the mutex; what is gone for
 // them is to be released without.
-func (c *Conn) writeEach(frames []*reactor.Buffer) (gone []*reactor.Buffer, dropped int) {
-	for _, b := range frames {
-		size := len(b.Bytes())
-		if size == 0 {
+func (c *Conn) writeEach(frames []reactor.Piece) (gone []*reactor.Buffer, dropped int) {
+	for _, p := range frames {
+		if len(p.Bytes) == 0 {
 			continue
 		}
-		old, err := c.admit(size, "")
+		old, err := c.admit(len(p.Bytes), "")
 		gone = append(gone, old...)
 		if err != nil {
 			dropped++
 			continue
 		}
-		c.out.AppendBuffer(b.Retain(), "")
+		c.out.AppendPiece(p)
 	}
 	return gone, dropped
 }

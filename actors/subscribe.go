@@ -61,6 +61,18 @@ var (
 // An owner is a connection as the owner of its subscriptions.
 type owner Conn
 
+// OwnerID implements pubsub.Owner. The ID is made when it is first asked for.
+func (o *owner) OwnerID() pubsub.OwnerID {
+	c := (*Conn)(o)
+	c.cell.Lock()
+	defer c.cell.Unlock()
+	x := c.more()
+	if x.ownerID.Load() == 0 {
+		x.ownerID.Store(uint64(pubsub.NewOwnerID()))
+	}
+	return pubsub.OwnerID(x.ownerID.Load())
+}
+
 // Subscriptions implements pubsub.Owner.
 func (o *owner) Subscriptions(f func(*pubsub.Subscription)) {
 	c := (*Conn)(o)
@@ -142,8 +154,10 @@ func (c *Conn) PublishOthers(channel string, payload []byte) (receivers int, err
 	return c.config.system.broker.Send(pubsub.Publication{Channel: channel, Payload: payload, Exclude: c.Owner()})
 }
 
-// Owner implements pubsub.Owned.
-func (s *subscription) Owner() pubsub.Owner { return s.conn.Owner() }
+// OwnerID implements pubsub.Owned. Before the connection has an ID, nothing excludes it.
+func (s *subscription) OwnerID() pubsub.OwnerID {
+	return pubsub.OwnerID(s.conn.extra.Load().ownerID.Load())
+}
 
 // Unsubscribed implements pubsub.Subscriber. A closed connection has called the hook itself.
 func (s *subscription) Unsubscribed(*pubsub.Subscription) { s.conn.cell.Post(s, 0) }

@@ -114,6 +114,9 @@ func (s *System) Root() *actor.RootContext { return s.actors.Root }
 // Done is closed when Shutdown has ended.
 func (s *System) Done() <-chan struct{} { return s.done }
 
+// Stopping reports whether Shutdown was called.
+func (s *System) Stopping() bool { return s.stopping.Load() }
+
 // Broker is the System's publish/subscribe.
 func (s *System) Broker() *pubsub.Broker { return s.broker }
 

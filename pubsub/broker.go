@@ -128,9 +128,11 @@ func (b *Broker) Close() {
 	if b.closed.Swap(true) {
 		return
 	}
+	b.engineMu.Lock() // an engine that is being attached meanwhile is there then
 	for _, in := range b.inlets() {
-		b.DetachEngine(in.engine)
+		b.detach(in)
 	}
+	b.engineMu.Unlock()
 	b.freeMu.Lock()
 	var free []*callback
 	for c := range b.free {

@@ -3,6 +3,7 @@ package pubsub
 import (
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // An Engine carries messages between the brokers of several nodes (feature S8). It is told to which channels and
@@ -23,7 +24,8 @@ type Engine interface {
 	// one publisher on one channel come in order; others may come at the same time. An error is counted: the message is
 	// lost to the other nodes.
 	Publish(channel string, payload []byte) error
-	// Detached is called once, at the end. The engine must not deliver any more after it has returned.
+	// Detached is called once, at the end, when no other call is under way. The engine must not deliver any more after it
+	// has returned.
 	Detached()
 }
 
@@ -37,6 +39,9 @@ type Topic struct {
 type Inlet struct {
 	broker *Broker
 	engine Engine
+
+	carrying sync.RWMutex // held while the engine publishes
+	detached bool         // guarded by carrying
 }
 
 // Deliver publishes a message to the subscriptions of this node only. The order of calls is that of deliveries; so an
@@ -101,23 +106,32 @@ func (b *Broker) AttachEngine(e Engine) error {
 	return nil
 }
 
-// DetachEngine ends what AttachEngine began.
+// DetachEngine ends what AttachEngine began. It must not be called by the engine itself.
 func (b *Broker) DetachEngine(e Engine) error {
 	b.engineMu.Lock()
 	defer b.engineMu.Unlock()
-	inlets := slices.Clone(b.inlets())
-	is := func(in *Inlet) bool { return in.engine == e }
-	if !slices.ContainsFunc(inlets, is) {
-		return fmt.Errorf("%w is not attached", ErrEngine)
+	for _, in := range b.inlets() {
+		if in.engine == e {
+			b.detach(in)
+			return nil
+		}
 	}
-	inlets = slices.DeleteFunc(inlets, is)
+	return fmt.Errorf("%w is not attached", ErrEngine)
+}
+
+// detach is DetachEngine with engineMu.
+func (b *Broker) detach(in *Inlet) {
+	without := func(list []*Inlet) []*Inlet {
+		return slices.DeleteFunc(slices.Clone(list), func(other *Inlet) bool { return other == in })
+	}
+	inlets := without(b.inlets())
 	b.engines.Store(&inlets)
-	if d := b.preferred.Load(); d != nil && d.engine == e {
-		b.preferred.Store(nil)
-	}
-	b.plain.eachTopic(func(Topic) {}, func(engines *[]*Inlet) { *engines = slices.DeleteFunc(*engines, is) })
-	e.Detached()
-	return nil
+	b.preferred.CompareAndSwap(in, nil)
+	b.plain.eachTopic(func(Topic) {}, func(engines *[]*Inlet) { *engines = without(*engines) })
+	in.carrying.Lock()
+	in.detached = true
+	in.carrying.Unlock()
+	in.engine.Detached()
 }
 
 // SetDefault says which of the attached engines carries what is published; nil means all of them. All still deliver.
@@ -156,6 +170,11 @@ func (b *Broker) forward(p *Publication) {
 }
 
 func (in *Inlet) carry(p *Publication) {
+	in.carrying.RLock()
+	defer in.carrying.RUnlock()
+	if in.detached {
+		return
+	}
 	if in.engine.Publish(p.Channel, p.Payload) != nil {
 		in.broker.uncarried.Add(1)
 		return

@@ -7,7 +7,7 @@ import (
 
 // Limits (feature S2).
 const (
-	MaxName    = 65_536     // bytes in a channel's name or a pattern
+	MaxName    = 65_536     // bytes in a channel's name
 	MaxPayload = 16_777_216 // bytes in a message
 	MaxMember  = 1_024      // bytes in the ID of a Member
 	MaxInfo    = 65_536     // bytes in the Info of a Member
@@ -15,7 +15,7 @@ const (
 
 // Errors of publishing and subscribing.
 var (
-	// ErrName: the name is longer than MaxName, or empty without a filter.
+	// ErrName: the name is longer than MaxName, or a pattern than Options.MaxPattern; or empty without a filter.
 	ErrName = errors.New("pubsub: bad channel name")
 	// ErrPayload: the payload is longer than MaxPayload.
 	ErrPayload = errors.New("pubsub: payload is too large")
@@ -29,6 +29,8 @@ var (
 	ErrNilSubscriber = errors.New("pubsub: no subscriber")
 	// ErrSubscribed: the Subscription is in use already.
 	ErrSubscribed = errors.New("pubsub: Subscription is in use")
+	// ErrPatterns: there are Options.MaxPatterns patterns.
+	ErrPatterns = errors.New("pubsub: too many patterns")
 	// ErrMembers: the channel has Options.MaxMembers members.
 	ErrMembers = errors.New("pubsub: channel has too many members")
 	// ErrBadOption: an option is out of its range, or does not go with another one.

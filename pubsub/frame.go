@@ -33,49 +33,47 @@ type frames struct {
 
 type frame struct {
 	encoder *Encoder
-	buffer  *reactor.Buffer // nil if the encoder panicked
+	piece   reactor.Piece // without Buffer if the encoder panicked
 }
 
-// frame is the message encoded by e, on the first call; the message owns it. It is nil if there is none, because e
-// panicked: failed is told so, once.
-func (m *Message) frame(e *Encoder, failed func()) *reactor.Buffer {
+// frame is the message encoded by e, on the first call, with memory from p; the message owns it. It has no Buffer if
+// there is none, because e panicked: failed is told so, once.
+func (m *Message) frame(e *Encoder, p *reactor.Packer, failed func()) reactor.Piece {
 	if e == nil {
 		if m.Kind != Data {
-			return nil
+			return reactor.Piece{}
 		}
-		return m.buffer
+		return m.payload
 	}
-	m.frames.mu.Lock()
-	defer m.frames.mu.Unlock()
-	for i := range m.frames.list {
-		if m.frames.list[i].encoder == e {
-			return m.frames.list[i].buffer
+	fs := m.frames.Load()
+	if fs == nil {
+		m.frames.CompareAndSwap(nil, new(frames))
+		fs = m.frames.Load()
+	}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for i := range fs.list {
+		if fs.list[i].encoder == e {
+			return fs.list[i].piece
 		}
 	}
 	f := frame{encoder: e}
 	defer func() {
-		if f.buffer == nil && recover() != nil {
+		if f.piece.Buffer == nil && recover() != nil {
 			failed()
 		}
-		m.frames.list = append(m.frames.list, f)
+		fs.list = append(fs.list, f)
 	}()
-	f.buffer = reactor.FillBuffer(len(m.Payload())+e.extra, func(dst []byte) []byte { return e.encode(dst, m) })
-	return f.buffer
-}
-
-// Frame is the message encoded by e: what a subscriber that writes by itself sends. It is valid as long as the message.
-// It panics if e does.
-func (m *Message) Frame(e *Encoder) []byte {
-	b := m.frame(e, func() { panic("pubsub: encoder " + e.name + " panicked") })
-	if b == nil {
-		return nil
-	}
-	return b.Bytes()
+	f.piece = p.Pack(len(m.Payload())+e.extra, func(dst []byte) []byte { return e.encode(dst, m) })
+	return f.piece
 }
 
 func (f *frames) release() {
+	if f == nil {
+		return
+	}
 	for i := range f.list {
-		if b := f.list[i].buffer; b != nil {
+		if b := f.list[i].piece.Buffer; b != nil {
 			b.Release()
 		}
 	}

@@ -38,11 +38,6 @@ func (h *history) add(b *Broker, m *Message) {
 	size := m.size()
 	h.bytes += size
 	b.historyBytes.Add(int64(size))
-	if m.exclude != nil { // it is not kept alive for this
-		m.Release()
-		m = &Message{Channel: m.Channel, Filter: m.Filter, Position: m.Position, Time: m.Time, buffer: m.buffer.Retain()}
-		m.refs.Store(1)
-	}
 	if h.head > 32 && h.head > len(h.ring)/2 {
 		n := copy(h.ring, h.ring[h.head:])
 		clear(h.ring[n:])

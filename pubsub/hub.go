@@ -13,9 +13,12 @@ type hub struct {
 	cell   reactor.Cell
 	broker *Broker
 
-	in      []entry      // guarded by the cell's mutex
-	waiting atomic.Int64 // messages posted and not delivered
-	bytes   atomic.Int64 // the same in bytes
+	// guarded by the cell's mutex
+	in       []entry
+	messages int            // in in and batch, those served since the turn began included
+	bytes    int            // the same in bytes
+	burst    reactor.Packer // memory for more messages to burstOf
+	burstOf  *topic         // the channel of the last message in in
 
 	// The turn's. A turn may end anywhere, by takeover, by its budget, or with its goroutine: the next one goes on from
 	// here.
@@ -23,6 +26,8 @@ type hub struct {
 	watch   roster // those that want events
 	batch   []entry
 	at      int // the first unserved entry of batch
+	served  int // messages that are no longer in batch, but in messages
+	freed   int // the same in bytes
 	run     Run
 	targets [][]*Subscription // of run
 	target  int               // the list that is being told
@@ -60,25 +65,63 @@ func newHub(b *Broker, l *reactor.Loop) *hub {
 	return h
 }
 
-// full reports whether a message of so many bytes has to wait. What is there already may exceed the bound a little,
-// because publishers look at the same time.
-func (h *hub) full(size int) bool {
-	waiting := h.waiting.Load()
-	return waiting >= int64(h.broker.options.MaxBacklog) ||
-		waiting > 0 && h.bytes.Load()+int64(size)+messageCost > int64(h.broker.options.MaxBacklogBytes)
+// hasRoom reports whether a message of so many bytes may be posted. One alone may always be.
+func (h *hub) hasRoom(size int) bool {
+	h.cell.Lock()
+	defer h.cell.Unlock()
+	return h.room(size)
 }
 
-// post appends an entry and reports whether the caller has to call the cell's Wake.
-func (h *hub) post(e entry, size int) (wake bool) {
-	if e.message != nil {
-		h.waiting.Add(1)
-		h.bytes.Add(int64(size))
-	}
+// room is hasRoom with the mutex.
+func (h *hub) room(size int) bool {
+	o := &h.broker.options
+	return h.messages == 0 || h.messages < o.MaxBacklog && h.bytes+size+messageCost <= o.MaxBacklogBytes
+}
+
+// take appends a message and reports whether the caller has to call the cell's Wake. If it has no payload yet, it gets a
+// copy, unless there is no room. With the lock of the channel's shard.
+func (h *hub) take(m *Message, payload []byte) (wake, ok bool) {
 	h.cell.Lock()
-	h.in = append(h.in, e)
-	wake = h.cell.NeedsWake()
-	h.cell.Unlock()
-	return wake
+	defer h.cell.Unlock()
+	if m.payload.Buffer == nil && m.Kind == Data {
+		if !h.room(len(payload)) {
+			return false, false
+		}
+		m.payload = h.hold(m.audience, payload)
+	} else {
+		h.burstOf = nil
+	}
+	h.messages++
+	h.bytes += m.size()
+	h.in = append(h.in, entry{message: m})
+	return h.cell.NeedsWake(), true
+}
+
+// hold copies a payload. If the message before it is one of the same channel and has not been taken yet, they will be
+// delivered together, and so they are put together: what is one in memory is one for the kernel. A message that comes
+// alone has memory of its own size. With the mutex.
+func (h *hub) hold(t *topic, payload []byte) reactor.Piece {
+	if h.burstOf != t {
+		h.burst.Close()
+		h.burstOf = t
+		return reactor.CopyPiece(payload)
+	}
+	return h.burst.Pack(len(payload), func(dst []byte) []byte { return append(dst, payload...) })
+}
+
+// post appends what happens to a subscription, and reports whether the caller has to call the cell's Wake.
+func (h *hub) post(s *Subscription, c change) (wake bool) {
+	h.cell.Lock()
+	defer h.cell.Unlock()
+	h.in = append(h.in, entry{subscription: s, change: c})
+	return h.cell.NeedsWake()
+}
+
+// waiting is how much waits for the hub's turn.
+func (h *hub) waiting() (messages, bytes int) {
+	h.cell.Lock()
+	defer h.cell.Unlock()
+	return h.messages, h.bytes
 }
 
 // Turn implements reactor.Turner.
@@ -105,8 +148,11 @@ func (h *hub) Turn(w *reactor.Worker, events reactor.Events) (out reactor.Outcom
 func (h *hub) begin(events reactor.Events) {
 	h.cell.Lock()
 	h.cell.Begin(events)
+	h.settleAccounts()
 	if h.at == len(h.batch) {
 		h.batch, h.in, h.at = h.in, h.batch[:0], 0
+		h.burst.Close()
+		h.burstOf = nil
 	}
 	h.cell.Unlock()
 }
@@ -117,7 +163,15 @@ func (h *hub) end() reactor.Outcome {
 	}
 	h.cell.Lock()
 	defer h.cell.Unlock()
+	h.settleAccounts()
 	return h.cell.End(h.busy() || h.at < len(h.batch) || len(h.in) > 0, false)
+}
+
+// settleAccounts makes room for what was served. With the mutex.
+func (h *hub) settleAccounts() {
+	h.messages -= h.served
+	h.bytes -= h.freed
+	h.served, h.freed = 0, 0
 }
 
 // busy reports whether a delivery is under way.
@@ -153,32 +207,36 @@ func (h *hub) serve(budget *int) {
 	switch e.change {
 	case joins:
 		s.index = h.all.add(s)
-		if s.more != nil && s.more.events {
-			s.more.watchIndex = h.watch.add(s)
-		}
+		h.watchFor(s)
 	case leaves:
 		h.remove(s)
 	case catches:
+		h.watchFor(s) // events are not in the history: those that come meanwhile are told at once
 		h.startReplay(s)
+	}
+}
+
+// watchFor lets a subscription that wants events have them.
+func (h *hub) watchFor(s *Subscription) {
+	if s.more != nil && s.more.events && s.more.watchIndex < 0 && !s.more.left {
+		s.more.watchIndex = h.watch.add(s)
 	}
 }
 
 // gather makes a run of the messages that come next and go to the same subscribers.
 func (h *hub) gather() {
 	first := h.batch[h.at].message
-	size := 0
 	for h.at < len(h.batch) && len(h.run.messages) < maxRun {
 		m := h.batch[h.at].message
 		if m == nil || !m.goesWith(first) {
 			break
 		}
-		size += m.size()
+		h.freed += m.size()
 		h.run.messages = append(h.run.messages, m)
 		h.batch[h.at] = entry{}
 		h.at++
 	}
-	h.waiting.Add(-int64(len(h.run.messages)))
-	h.bytes.Add(-int64(size))
+	h.served += len(h.run.messages)
 	h.runs.Add(1)
 	roster := h.all
 	if first.Kind != Data {
@@ -222,7 +280,7 @@ func (h *hub) deliver(budget *int) {
 		for h.next < len(list) {
 			s := list[h.next]
 			h.next++ // before it is told: if it panics or never returns, it has had its chance
-			if first.exclude != nil && s.owner() == first.exclude {
+			if first.exclude != 0 && s.owner() == first.exclude {
 				continue
 			}
 			lost := s.subscriber.Deliver(s, &h.run)
@@ -247,15 +305,19 @@ func (h *hub) remove(s *Subscription) {
 		if moved := h.all.remove(s.audience, s.index); moved != nil {
 			moved.index = s.index
 		}
-		if s.more != nil && s.more.events {
-			if moved := h.watch.remove(s.audience, s.more.watchIndex); moved != nil {
-				moved.more.watchIndex = s.more.watchIndex
-			}
-		}
 		s.index = -1
 	}
-	if s.more != nil {
-		s.more.replay = nil
+	if m := s.more; m != nil {
+		if m.watchIndex >= 0 {
+			if moved := h.watch.remove(s.audience, m.watchIndex); moved != nil {
+				moved.more.watchIndex = m.watchIndex
+			}
+			m.watchIndex = -1
+		}
+		if m.replay != nil {
+			m.replay.release()
+		}
+		m.replay, m.left = nil, true
 	}
 	defer func() {
 		if recover() != nil {

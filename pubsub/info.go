@@ -47,8 +47,9 @@ func (b *Broker) Stats() Stats {
 		Glob:         b.plain.patterns.index.Stats(),
 	}
 	for _, h := range b.hubs {
-		out.Waiting += int(h.waiting.Load())
-		out.WaitingBytes += int(h.bytes.Load())
+		messages, bytes := h.waiting()
+		out.Waiting += messages
+		out.WaitingBytes += bytes
 		out.Runs += h.runs.Load()
 		out.Delivered += h.delivered.Load()
 		out.Replayed += h.replayed.Load()

@@ -43,14 +43,36 @@ func startBroker(t testing.TB, loops int, o Options) (*Broker, *reactor.Group) {
 		if err := g.Stop(ctx); err != nil {
 			t.Errorf("Stop: %v", err)
 		}
-		if s := b.Stats(); s.Waiting != 0 || s.WaitingBytes != 0 || s.HistoryBytes != 0 {
-			t.Errorf("after the end: %+v", s)
-		}
-		if n := reactor.LiveBuffers(); n != live {
-			t.Errorf("%d buffers leaked", n-live)
-		}
+		wantNothingLeft(t, b, live)
 	})
 	return b, g
+}
+
+// manualBroker starts a broker on one loop that only goes on when the test calls Run: what happens is always the same.
+func manualBroker(t testing.TB, o Options) (*Broker, *reactor.Manual) {
+	t.Helper()
+	live := reactor.LiveBuffers()
+	m := reactor.NewManual(testSystem(), func(int) reactor.Events { return 0 })
+	b, err := New(m.Group(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		b.Close()
+		m.Run()
+		wantNothingLeft(t, b, live)
+	})
+	return b, m
+}
+
+func wantNothingLeft(t testing.TB, b *Broker, live int64) {
+	t.Helper()
+	if s := b.Stats(); s.Waiting != 0 || s.WaitingBytes != 0 || s.HistoryBytes != 0 {
+		t.Errorf("after the end: %+v", s)
+	}
+	if n := reactor.LiveBuffers(); n != live {
+		t.Errorf("%d buffers leaked", n-live)
+	}
 }
 
 // await waits until ch delivers or is closed.
@@ -74,64 +96,6 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
-}
-
-// A listener is a Subscriber of one subscription, which checks that it is told as promised. Its fields have no lock:
-// all calls come from turns of one hub.
-type listener struct {
-	Subscription
-	t        testing.TB
-	loop     *reactor.Loop
-	sequence map[string]Position
-	got      []string
-	over     bool
-	onText   func(text string)
-	gone     chan struct{}
-	most     int // the longest run
-}
-
-func newListener(t testing.TB, g *reactor.Group) *listener {
-	return &listener{t: t, loop: g.Next(), sequence: map[string]Position{}, gone: make(chan struct{})}
-}
-
-func (l *listener) Deliver(s *Subscription, run *Run) int {
-	if l.over {
-		l.t.Error("delivered after Unsubscribed")
-	}
-	if s != &l.Subscription {
-		l.t.Error("another's Subscription")
-	}
-	l.most = max(l.most, len(run.Messages()))
-	for _, m := range run.Messages() {
-		before := l.sequence[m.Channel]
-		if m.Kind == Data && m.Epoch == before.Epoch && m.Sequence <= before.Sequence {
-			l.t.Errorf("message %d of %s after %d", m.Sequence, m.Channel, before.Sequence)
-		}
-		l.sequence[m.Channel] = m.Position
-		if l.onText != nil {
-			l.onText(string(m.Payload()))
-		} else {
-			l.got = append(l.got, string(m.Payload()))
-		}
-	}
-	return 0
-}
-
-func (l *listener) Unsubscribed(*Subscription) {
-	if l.over {
-		l.t.Error("unsubscribed twice")
-		return
-	}
-	l.over = true
-	close(l.gone)
-}
-
-func (l *listener) attach(b *Broker, name string, o SubscribeOptions) *listener {
-	l.t.Helper()
-	if err := b.Attach(&l.Subscription, name, l, l.loop, o); err != nil {
-		l.t.Fatalf("Attach: %v", err)
-	}
-	return l
 }
 
 // publish publishes until the broker takes it.

@@ -53,20 +53,14 @@ type Message struct {
 
 	audience *topic
 	patterns []*audience // beside audience
-	exclude  Owner
-	buffer   *reactor.Buffer // nil if it has no payload, or one of its own
-	own      []byte          // the payload of a message without buffer
-	frames   frames
+	exclude  OwnerID
+	payload  reactor.Piece // its Buffer is nil if the garbage collector has the bytes
+	frames   atomic.Pointer[frames]
 	refs     atomic.Int32
 }
 
 // Payload is the message's bytes. They must not be changed.
-func (m *Message) Payload() []byte {
-	if m.buffer == nil {
-		return m.own
-	}
-	return m.buffer.Bytes()
-}
+func (m *Message) Payload() []byte { return m.payload.Bytes }
 
 // Published is Time as a time.Time; the zero Time if it is not known.
 func (m *Message) Published() time.Time {
@@ -88,10 +82,10 @@ func (m *Message) Release() {
 	switch refs := m.refs.Add(-1); {
 	case refs > 0:
 	case refs == 0:
-		if m.buffer != nil {
-			m.buffer.Release()
+		if m.payload.Buffer != nil {
+			m.payload.Buffer.Release()
 		}
-		m.frames.release()
+		m.frames.Load().release()
 	default:
 		panic("pubsub: Release of a Message more often than it was retained")
 	}
@@ -100,7 +94,7 @@ func (m *Message) Release() {
 // owned is a copy that nobody needs to release, for those who keep it: see Broker.SubscribeChan.
 func (m *Message) owned() *Message {
 	o := &Message{Channel: m.Channel, Filter: m.Filter, Kind: m.Kind, Position: m.Position, Time: m.Time, Member: m.Member, Missed: m.Missed}
-	o.own = append([]byte{}, m.Payload()...)
+	o.payload.Bytes = append([]byte{}, m.Payload()...)
 	o.refs.Store(1)
 	return o
 }

@@ -20,6 +20,10 @@ type Options struct {
 	// MaxIdleChannels is how many channels without subscriptions are remembered, so that their sequence numbers go on.
 	// Zero means 65,536; negative means none.
 	MaxIdleChannels int
+	// MaxPattern is how many bytes a pattern may have, and MaxPatterns how many patterns may stand at once, however many
+	// have subscribed to each: the time to match a name grows with its length and, at worst, with the bytes of all
+	// patterns. Zero means 1,024 and 1,000,000.
+	MaxPattern, MaxPatterns int
 	// MaxMembers is how many members one channel may have present. Zero means 100,000.
 	MaxMembers int
 }
@@ -46,6 +50,8 @@ func (o Options) validate() (Options, error) {
 	fill(&o.MaxBacklogBytes, 64<<20)
 	fill(&o.MaxHistoryBytes, 64<<20)
 	fill(&o.MaxIdleChannels, 65_536)
+	fill(&o.MaxPattern, 1024)
+	fill(&o.MaxPatterns, 1_000_000)
 	fill(&o.MaxMembers, 100_000)
 	switch {
 	case o.MaxBacklog < 1:
@@ -54,6 +60,10 @@ func (o Options) validate() (Options, error) {
 		return o, badOption("MaxBacklogBytes", o.MaxBacklogBytes)
 	case o.MaxHistoryBytes < 1:
 		return o, badOption("MaxHistoryBytes", o.MaxHistoryBytes)
+	case o.MaxPattern < 1 || o.MaxPattern > MaxName:
+		return o, badOption("MaxPattern", o.MaxPattern)
+	case o.MaxPatterns < 1:
+		return o, badOption("MaxPatterns", o.MaxPatterns)
 	case o.MaxMembers < 1:
 		return o, badOption("MaxMembers", o.MaxMembers)
 	}
@@ -98,9 +108,10 @@ type SubscribeOptions struct {
 	// Last asks for the last messages of the history, so many. Not for patterns.
 	Last int
 	// Member makes the subscription one of somebody who is present on the channel while it lasts: see
-	// Broker.Members. Not for patterns, and not with a Filter.
+	// Broker.Members and Subscription.SetMember. Not for patterns, and not with a Filter.
 	Member *Member
-	// Events asks for messages of the kinds Joined and Left.
+	// Events asks for messages of the kinds Joined and Left, from the moment of subscribing on. While a history is
+	// replayed they come among its messages.
 	Events bool
 
 	// The following is for the subscriptions of functions and Go channels only.
@@ -141,15 +152,14 @@ func (o *SubscribeOptions) validate(name string) error {
 		return badOption("Pattern", "with history")
 	case o.Member != nil && (o.Pattern || o.Filter != 0):
 		return badOption("Member", "with Pattern or Filter")
-	case o.Member != nil && (o.Member.ID == "" || len(o.Member.ID) > MaxMember):
-		return badOption("Member.ID of length", len(o.Member.ID))
-	case o.Member != nil && len(o.Member.Info) > MaxInfo:
-		return badOption("Member.Info of length", len(o.Member.Info))
+	case o.Member != nil:
+		return o.Member.validate()
 	}
 	return nil
 }
 
 // plain reports whether nothing but the name matters.
-func (o *SubscribeOptions) plain() bool {
-	return o.After == nil && o.From.IsZero() && o.Last == 0 && o.Member == nil && !o.Events
-}
+func (o *SubscribeOptions) plain() bool { return !o.past() && o.Member == nil && !o.Events }
+
+// past reports whether something of the history is asked for.
+func (o *SubscribeOptions) past() bool { return o.After != nil || !o.From.IsZero() || o.Last != 0 }

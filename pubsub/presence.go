@@ -37,6 +37,65 @@ func (b *Broker) Members(channel string) []Presence {
 	return all
 }
 
+// SetMember makes the subscription one of another member, or of nobody if m is nil. Those who want events are told, with
+// nothing of the channel between them, that m has joined, if it was not there, and then that the member before has left,
+// if this was its last subscription. The same ID once more changes the member's Info, and nobody is told.
+//
+// It is for subscriptions that began with a Member; others and bad members answer ErrBadOption, channels without room
+// ErrMembers, and a subscription that was cancelled ErrClosed.
+func (s *Subscription) SetMember(m *Member) error {
+	if s.more == nil || !s.more.present {
+		return badOption("SetMember of a subscription without", "Member")
+	}
+	if m != nil {
+		if err := m.validate(); err != nil {
+			return err
+		}
+	}
+	sh := s.audience.space.shard(s.audience.name)
+	sh.mu.Lock()
+	if !s.live() {
+		sh.mu.Unlock()
+		return ErrClosed
+	}
+	wakes, err := sh.topics[s.audience.name].replace(s.more, m)
+	sh.mu.Unlock()
+	s.hub.broker.wake(wakes)
+	return err
+}
+
+// replace is SetMember with the shard's lock.
+func (t *topic) replace(who *subscriptionMore, m *Member) (wakes hubBits, err error) {
+	old := t.members[who.member]
+	switch {
+	case m == nil:
+	case m.ID == who.member:
+		old.Member = m
+		return wakes, nil
+	case !t.mayJoin(m) && old != nil && old.Subscriptions > 1:
+		return wakes, ErrMembers
+	default:
+		wakes = t.join(m)
+	}
+	if old != nil {
+		wakes.merge(t.leave(who.member))
+	}
+	if who.member = ""; m != nil {
+		who.member = m.ID
+	}
+	return wakes, nil
+}
+
+func (m *Member) validate() error {
+	switch {
+	case m.ID == "" || len(m.ID) > MaxMember:
+		return badOption("Member.ID of length", len(m.ID))
+	case len(m.Info) > MaxInfo:
+		return badOption("Member.Info of length", len(m.Info))
+	}
+	return nil
+}
+
 // mayJoin reports whether there is room for a member. With the shard's lock.
 func (t *topic) mayJoin(m *Member) bool {
 	return t.members[m.ID] != nil || len(t.members) < t.space.broker.options.MaxMembers
@@ -86,5 +145,11 @@ func (t *topic) tell(kind Kind, who *Member) (wakes hubBits) {
 		Channel: t.name, Filter: t.space.filter, Kind: kind, Position: Position{t.epoch, t.sequence}, Member: who,
 		audience: t, patterns: patterns,
 	}
-	return t.spread(m, to)
+	m.refs.Store(int32(to.len()))
+	for i := range to.each {
+		if wake, _ := t.space.broker.hubs[i].take(m, nil); wake {
+			wakes.set(i)
+		}
+	}
+	return wakes
 }

@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/troupe-go/troupe/reactor"
@@ -31,16 +32,26 @@ const (
 	Here
 )
 
-// An Owner has subscriptions: a connection, say. It must be comparable.
+// An Owner has subscriptions: a connection, say.
 type Owner interface {
-	// Subscriptions calls f for each.
+	OwnerID() OwnerID
+	// Subscriptions calls f for each of its subscriptions. It must not call the Broker or a Subscription's methods, nor
+	// wait for those who do; f does neither.
 	Subscriptions(f func(*Subscription))
 }
+
+// An OwnerID names an Owner, without keeping it. Zero names none.
+type OwnerID uint64
+
+var ownerIDs atomic.Uint64
+
+// NewOwnerID is an OwnerID that no other Owner of the process has.
+func NewOwnerID() OwnerID { return OwnerID(ownerIDs.Add(1)) }
 
 // Owned is a Subscriber that belongs to an Owner.
 type Owned interface {
 	Subscriber
-	Owner() Owner
+	OwnerID() OwnerID
 }
 
 // Publish sends a copy of payload to everybody who has subscribed to the channel or to a pattern that matches it, and
@@ -91,35 +102,39 @@ func (s *space) publish(p *Publication) (receivers int, err error) {
 		}
 		t = s.obtain(sh, p.Channel)
 	}
-	receivers, to, err := b.reach(t, patterns, len(p.Payload))
-	if err != nil {
-		s.settle(sh, t)
-		sh.mu.Unlock()
-		return 0, err
-	}
+	receivers, to := reach(t, patterns)
+	heard := receivers > 0 || t.history != nil
+	var exclude OwnerID
 	if p.Exclude != nil {
-		receivers -= t.owned(p.Exclude, patterns)
+		exclude = p.Exclude.OwnerID()
+		// Patterns come and go without the shard's lock: they may have been counted differently.
+		receivers = max(0, receivers-t.owned(p.Exclude, patterns))
 	}
-	sh.published++
-	t.sequence++
-	t.rate.count(b.second.Load())
 	var wakes hubBits
-	if receivers > 0 || t.history != nil {
+	if heard {
 		m := &Message{
-			Channel: t.name, Filter: s.filter, Position: Position{t.epoch, t.sequence},
-			audience: t, patterns: patterns, exclude: p.Exclude, buffer: reactor.CopyBuffer(p.Payload),
+			Channel: t.name, Filter: s.filter, Position: Position{t.epoch, t.sequence + 1},
+			audience: t, patterns: patterns, exclude: exclude,
 		}
-		wakes = t.spread(m, to)
+		wakes, err = t.spread(m, to, p.Payload)
+	}
+	if err == nil {
+		sh.published++
+		t.sequence++
+		t.rate.count(b.second.Load())
 	}
 	s.settle(sh, t)
 	sh.mu.Unlock()
 	b.wake(wakes)
+	if err != nil {
+		return 0, err
+	}
 	b.janitor.rouse()
 	return receivers, nil
 }
 
-// reach is how many subscriptions a message has, and where, if there is room for it there.
-func (b *Broker) reach(t *topic, patterns []*audience, size int) (receivers int, to hubBits, err error) {
+// reach is how many subscriptions a message has, and where.
+func reach(t *topic, patterns []*audience) (receivers int, to hubBits) {
 	if n := t.count.Load(); n > 0 {
 		receivers = int(n)
 		to.add(&t.hubs)
@@ -130,13 +145,7 @@ func (b *Broker) reach(t *topic, patterns []*audience, size int) (receivers int,
 			to.add(&a.hubs)
 		}
 	}
-	for i := range to.each {
-		if h := b.hubs[i]; h.full(size) {
-			h.refused.Add(1)
-			return 0, to, fmt.Errorf("%w: %d messages wait for loop %d", ErrBacklog, h.waiting.Load(), i)
-		}
-	}
-	return receivers, to, nil
+	return receivers, to
 }
 
 // owned is how many of the subscriptions that a message would reach are o's.
@@ -158,32 +167,45 @@ func (t *topic) owned(o Owner, patterns []*audience) (n int) {
 	return n
 }
 
-// spread hands a message, whose only reference is the caller's, to hubs and history. With the shard's lock. The hubs
-// that it returns have to be woken without it.
-func (t *topic) spread(m *Message, to hubBits) (wakes hubBits) {
+// spread hands a message to hubs and history, all of them or none: if one has no room, it answers ErrBacklog. The
+// payload is copied. With the shard's lock; the hubs that it returns have to be woken without it.
+func (t *topic) spread(m *Message, to hubBits, payload []byte) (wakes hubBits, err error) {
 	b := t.space.broker
-	refs := to.len()
-	keep := t.history != nil && m.Kind == Data
+	n := to.len()
+	keep := t.history != nil
+	if n > 1 || keep { // else the one hub looks by itself
+		for i := range to.each {
+			if !b.hubs[i].hasRoom(len(payload)) {
+				return wakes, b.refuse(i)
+			}
+		}
+		m.payload = reactor.CopyPiece(payload)
+	}
+	m.refs.Store(int32(n))
 	if keep {
 		m.Time = time.Now().UnixMilli()
-		if keep = t.history.admit(b, m); keep {
-			refs++
+		if t.history.admit(b, m) {
+			m.Retain()
+			t.history.add(b, m)
 		}
 	}
-	if refs == 0 {
-		m.refs.Store(1)
-		m.Release()
-		return wakes
+	if m.refs.Load() == 0 { // nobody wants it
+		m.payload.Buffer.Release()
+		return wakes, nil
 	}
-	m.refs.Store(int32(refs))
-	if keep {
-		t.history.add(b, m)
-	}
-	size := m.size()
 	for i := range to.each {
-		if b.hubs[i].post(entry{message: m}, size) {
+		wake, ok := b.hubs[i].take(m, payload)
+		if !ok {
+			return wakes, b.refuse(i)
+		}
+		if wake {
 			wakes.set(i)
 		}
 	}
-	return wakes
+	return wakes, nil
+}
+
+func (b *Broker) refuse(hub int) error {
+	b.hubs[hub].refused.Add(1)
+	return fmt.Errorf("%w: too much waits for loop %d", ErrBacklog, hub)
 }

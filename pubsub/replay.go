@@ -5,10 +5,20 @@ import (
 	"time"
 )
 
-// A replay is where in the past a subscription is.
+// A replay is where in the past a subscription is. The first of its messages are held from the beginning, so that they
+// do not grow old before the subscriber's turn.
 type replay struct {
-	next   uint64 // the sequence number that comes next
-	reborn bool   // the channel began anew since the position that was asked for: a Gap comes first
+	next   uint64     // the sequence number of the next message that is not held
+	missed uint64     // how many are missing before those that are held
+	reborn bool       // the channel began anew since the position that was asked for
+	held   []*Message // retained
+}
+
+func (r *replay) release() {
+	for _, m := range r.held {
+		m.Release()
+	}
+	r.held = nil
 }
 
 // plan says where a subscription begins, nil for the present. With the shard's lock.
@@ -74,7 +84,7 @@ func (h *hub) startReplay(s *Subscription) {
 	}
 	messages, bytes := partMessages, partBytes
 	if p, ok := s.subscriber.(Patient); ok {
-		m, n := h.room(p, s)
+		m, n := h.ask(p, s)
 		if m <= 0 {
 			return // Ready comes
 		}
@@ -83,8 +93,8 @@ func (h *hub) startReplay(s *Subscription) {
 	h.replay = s.part(messages, bytes)
 }
 
-// room asks a Patient. One that panics has no room, and gets no more.
-func (h *hub) room(p Patient, s *Subscription) (messages, bytes int) {
+// ask asks a Patient. One that panics has no room, and gets no more.
+func (h *hub) ask(p Patient, s *Subscription) (messages, bytes int) {
 	defer func() {
 		if recover() != nil {
 			h.failures.Add(1)
@@ -96,6 +106,7 @@ func (h *hub) room(p Patient, s *Subscription) (messages, bytes int) {
 // part takes the next messages from the history, at least one. With the last one the subscription joins: that is
 // posted under the lock, so that what is published next comes after it, and what was published before does not.
 func (s *Subscription) part(messages, bytes int) *part {
+	owner := s.owner()
 	sh := s.audience.space.shard(s.audience.name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -104,30 +115,60 @@ func (s *Subscription) part(messages, bytes int) *part {
 	}
 	t, r := sh.topics[s.audience.name], s.more.replay
 	p := &part{subscription: [1]*Subscription{s}}
-	first := t.first()
-	switch {
-	case r.reborn:
-		p.gap = t.gap(0, r.next)
-		r.reborn = false
-	case r.next < first:
-		p.gap = t.gap(first-r.next, first)
-		r.next = first
+	if len(r.held) == 0 {
+		t.hold(r, s, owner, messages, bytes)
 	}
-	if h := t.history; h != nil {
-		for i := h.find(r.next); i < h.len() && len(p.messages) < messages; i++ {
-			m := h.at(i)
-			if bytes -= m.size(); bytes < 0 && len(p.messages) > 0 {
-				break
-			}
-			p.messages = append(p.messages, m.Retain())
-			r.next = m.Sequence + 1
+	if r.reborn || r.missed > 0 {
+		next := r.next
+		if len(r.held) > 0 {
+			next = r.held[0].Sequence
 		}
+		p.gap = t.gap(r.missed, next)
+		r.reborn, r.missed = false, 0
+		messages--
 	}
-	if p.caught = r.next > t.sequence; p.caught {
+	p.messages, r.held = fit(r.held, messages, bytes)
+	if p.caught = len(r.held) == 0 && r.next > t.sequence; p.caught {
 		s.more.replay = nil
-		s.hub.post(entry{subscription: s, change: joins}, 0) // the hub is in its turn
+		s.hub.post(s, joins) // the hub is in its turn
 	}
 	return p
+}
+
+// hold takes messages for s from the history, at least one if there is one. Those that exclude its owner are left out if
+// they were published since it began: what is older is the past, whoever said it. With the shard's lock.
+func (t *topic) hold(r *replay, s *Subscription, owner OwnerID, messages, bytes int) {
+	if first := t.first(); r.next < first {
+		if !r.reborn {
+			r.missed += first - r.next
+		}
+		r.next = first
+	}
+	if t.history == nil {
+		return
+	}
+	for i := t.history.find(r.next); i < t.history.len() && len(r.held) < max(1, messages); i++ {
+		m := t.history.at(i)
+		if m.exclude == 0 || m.exclude != owner || m.Sequence <= s.more.began.Sequence {
+			if bytes -= m.size(); bytes < 0 && len(r.held) > 0 {
+				return
+			}
+			r.held = append(r.held, m.Retain())
+		}
+		r.next = m.Sequence + 1
+	}
+}
+
+// fit splits messages after those for which there is room. One always fits into the bytes.
+func fit(all []*Message, messages, bytes int) (now, later []*Message) {
+	n := 0
+	for n < len(all) && n < messages {
+		if bytes -= all[n].size(); bytes < 0 && n > 0 {
+			break
+		}
+		n++
+	}
+	return all[:n:n], all[n:]
 }
 
 // gap is the message that some are missing before the one with the number next.
@@ -152,7 +193,7 @@ func (h *hub) goOnReplaying() {
 	default:
 		h.replay = nil
 		if s := p.subscription[0]; !p.caught {
-			h.post(entry{subscription: s, change: catches}, 0)
+			h.post(s, catches)
 		}
 		return
 	}

@@ -18,7 +18,7 @@ type Run struct {
 // keeps one retains it.
 type Frames struct {
 	// Each are the frames, one for each message that has one.
-	Each []*reactor.Buffer
+	Each []reactor.Piece
 	// Chain is all of them together, or nil if there are less than two that are not empty.
 	Chain *reactor.Chain
 	// Bytes is how many bytes they have together.
@@ -50,12 +50,14 @@ func (r *Run) Frames(e *Encoder) *Frames {
 	r.encoded[n].encoder = e
 	f := &r.encoded[n].frames
 	f.Each, f.Chain, f.Bytes = f.Each[:0], nil, 0
+	var packer reactor.Packer
 	for _, m := range r.messages {
-		if b := m.frame(e, r.hub.failed); b != nil {
-			f.Each = append(f.Each, b)
-			f.Bytes += len(b.Bytes())
+		if p := m.frame(e, &packer, r.hub.failed); p.Buffer != nil {
+			f.Each = append(f.Each, p)
+			f.Bytes += len(p.Bytes)
 		}
 	}
+	packer.Close()
 	if len(f.Each) > 1 {
 		f.Chain = reactor.NewChain(f.Each)
 	}

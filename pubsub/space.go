@@ -84,10 +84,6 @@ func (s *space) settle(sh *shard, t *topic) {
 		return
 	}
 	sh.link(t)
-	if t.address != nil {
-		t.address.end()
-		t.address = nil
-	}
 	for sh.idle > s.maxIdle {
 		old := sh.oldest
 		sh.unlink(old)

@@ -1,6 +1,8 @@
 package pubsub
 
 import (
+	"fmt"
+
 	"github.com/troupe-go/troupe/reactor"
 )
 
@@ -16,21 +18,29 @@ func (b *Broker) Attach(s *Subscription, name string, to Subscriber, l *reactor.
 	if err := o.validate(name); err != nil {
 		return err
 	}
+	if l.Group() != b.group {
+		return badOption("loop of", "another group")
+	}
 	if s.state.Load() != fresh {
 		return ErrSubscribed
 	}
 	s.subscriber, s.hub, s.index = to, b.hubs[l.Index()], -1
+	s.more = nil // a refused attempt may have left it
 	if !o.plain() {
-		s.more = &subscriptionMore{events: o.Events}
+		s.more = &subscriptionMore{events: o.Events, present: o.Member != nil, watchIndex: -1}
 	}
 	space := b.space(o.Filter)
 	if o.Pattern {
+		if len(name) > b.options.MaxPattern {
+			return fmt.Errorf("%w: pattern of %d bytes", ErrName, len(name))
+		}
 		return space.attachPattern(s, name, &o)
 	}
 	return space.attachTopic(s, name, &o)
 }
 
 func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions) error {
+	owner := sub.owner()
 	sh := s.shard(name)
 	sh.mu.Lock()
 	if s.broker.closed.Load() {
@@ -54,12 +64,16 @@ func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions)
 	}
 	sub.audience = &t.audience
 	sub.state.Store(attached)
-	e := entry{subscription: sub, change: joins}
+	begins := joins
+	if o.past() {
+		sub.more.began = Position{t.epoch, t.sequence}
+	}
 	if r := t.plan(o); r != nil {
-		sub.more.replay, e.change = r, catches
+		t.hold(r, sub, owner, partMessages, partBytes)
+		sub.more.replay, begins = r, catches
 	}
 	var wakes hubBits
-	if sub.hub.post(e, 0) {
+	if sub.hub.post(sub, begins) {
 		wakes.set(sub.hub.cell.Loop().Index())
 	}
 	if o.Member != nil {
@@ -78,7 +92,7 @@ func (s *Subscription) leaveTopic() (wakes hubBits) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	t := sh.topics[s.audience.name] // it is there as long as it has subscriptions
-	if s.hub.post(entry{subscription: s, change: leaves}, 0) {
+	if s.hub.post(s, leaves) {
 		wakes.set(s.hub.cell.Loop().Index())
 	}
 	last := t.count.Add(-1) == 0
@@ -90,6 +104,10 @@ func (s *Subscription) leaveTopic() (wakes hubBits) {
 	}
 	if last {
 		t.hubs.clear()
+		if t.address != nil {
+			t.address.end()
+			t.address = nil
+		}
 		if space.filter == 0 {
 			for _, in := range sh.engines {
 				in.engine.Unsubscribe(Topic{Name: t.name})
@@ -109,6 +127,10 @@ func (s *space) attachPattern(sub *Subscription, pattern string, o *SubscribeOpt
 	}
 	a := p.byName[pattern]
 	if a == nil {
+		if len(p.byName) >= s.broker.options.MaxPatterns {
+			p.mu.Unlock()
+			return ErrPatterns
+		}
 		a = &audience{space: s, name: pattern, isPat: true}
 		p.byName[pattern] = a
 	}
@@ -120,7 +142,7 @@ func (s *space) attachPattern(sub *Subscription, pattern string, o *SubscribeOpt
 		a.watch.Add(1)
 	}
 	first := a.count.Add(1) == 1
-	wake := hub.post(entry{subscription: sub, change: joins}, 0)
+	wake := hub.post(sub, joins)
 	if first { // after the post: who finds it in the index finds the subscription in the hub's queue before its message
 		p.index.Set(pattern, a)
 		if s.filter == 0 {
@@ -141,7 +163,7 @@ func (s *Subscription) leavePattern() (wakes hubBits) {
 	p := &a.space.patterns
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.hub.post(entry{subscription: s, change: leaves}, 0) {
+	if s.hub.post(s, leaves) {
 		wakes.set(s.hub.cell.Loop().Index())
 	}
 	if s.more != nil && s.more.events {

@@ -35,9 +35,12 @@ type Subscription struct {
 // subscriptionMore is what only some subscriptions have.
 type subscriptionMore struct {
 	events     bool
-	member     string  // as which it is present, or empty
-	replay     *replay // the hub's turn's: from where it goes on; nil when it has caught up
-	watchIndex int32   // the hub's turn's: where it is in the list of those that want events
+	present    bool     // it began with a Member
+	member     string   // guarded by the shard's lock: as which it is present, or empty
+	began      Position // the channel's, when it subscribed
+	replay     *replay  // the hub's turn's: from where it goes on; nil when it has caught up
+	watchIndex int32    // the hub's turn's: where it is in the list of those that want events, or -1
+	left       bool     // the hub's turn's: it was told Unsubscribed
 }
 
 // States of a Subscription. It is fresh, then attached, then cancelled, for good.
@@ -60,19 +63,28 @@ func (s *Subscription) Filter() int16 { return s.audience.space.filter }
 // later, because its peer is slow, are counted there.
 func (s *Subscription) Dropped() uint64 { return s.dropped.Load() }
 
+// Began is the position of the channel when the subscription asked for its history: what has a higher Sequence, or
+// another Epoch, was published since. It is the zero Position for subscriptions that did not ask.
+func (s *Subscription) Began() Position {
+	if s.more == nil {
+		return Position{}
+	}
+	return s.more.began
+}
+
 // live reports whether the subscription stands.
 func (s *Subscription) live() bool { return s.state.Load() == attached }
 
-func (s *Subscription) owner() Owner {
+func (s *Subscription) owner() OwnerID {
 	if o, ok := s.subscriber.(Owned); ok {
-		return o.Owner()
+		return o.OwnerID()
 	}
-	return nil
+	return 0
 }
 
 // Ready says that a Patient that had no room has room again.
 func (s *Subscription) Ready() {
-	if s.hub.post(entry{subscription: s, change: catches}, 0) {
+	if s.hub.post(s, catches) {
 		s.hub.cell.Wake()
 	}
 }

@@ -28,8 +28,8 @@ type frame struct {
 func (f *frame) size() int {
 	n := len(f.bytes)
 	if f.chain != nil {
-		for _, b := range f.chain.pieces[f.piece:] {
-			n += len(b.Bytes())
+		for _, p := range f.chain.pieces[f.piece:] {
+			n += len(p.Bytes)
 		}
 	}
 	return n
@@ -40,7 +40,7 @@ func (f *frame) advance() bool {
 	if f.chain == nil || int(f.piece) == len(f.chain.pieces) {
 		return false
 	}
-	f.bytes = f.chain.pieces[f.piece].Bytes()
+	f.bytes = f.chain.pieces[f.piece].Bytes
 	f.piece++
 	return true
 }
@@ -167,12 +167,19 @@ func (o *Outbound) AppendBuffer(b *Buffer, key string) (replaced *Buffer, droppe
 	return nil, 0
 }
 
+// AppendPiece adds a reference to p, as one message. With the lock.
+func (o *Outbound) AppendPiece(p Piece) {
+	o.bytes += len(p.Bytes)
+	o.charge += len(p.Bytes) + frameCost
+	o.pending = append(o.pending, frame{bytes: p.Bytes, buffer: p.Buffer.Retain(), cost: frameCost})
+}
+
 // AppendChain adds a reference to all of c, as one entry: for queues that keep no messages apart, since it could not be
 // dropped. With the lock.
 func (o *Outbound) AppendChain(c *Chain) {
 	o.bytes += c.bytes
 	o.charge += c.bytes + frameCost
-	o.pending = append(o.pending, frame{bytes: c.pieces[0].Bytes(), piece: 1, chain: c.retain(), cost: frameCost})
+	o.pending = append(o.pending, frame{bytes: c.pieces[0].Bytes, piece: 1, chain: c.retain(), cost: frameCost})
 }
 
 // Pending returns the size and charge of the pending message with the given key, zero if there is none. With the lock.

@@ -151,12 +151,15 @@ func TestOutboundModel(t *testing.T) {
 				if apart {
 					return
 				}
-				var pieces []*Buffer
+				var pieces []Piece
+				var packer Packer
+				defer packer.Close()
 				x := message{cost: frameCost}
 				for range rapid.IntRange(1, 5).Draw(rt, "pieces") {
-					b := CopyBuffer(text(rt))
-					pieces = append(pieces, b)
-					x.text = append(x.text, b.Bytes()...)
+					p := text(rt)
+					room := rapid.SampledFrom([]int{0, len(p), 2 * len(p)}).Draw(rt, "room")
+					pieces = append(pieces, packer.Pack(room, func(dst []byte) []byte { return append(dst, p...) }))
+					x.text = append(x.text, p...)
 				}
 				if c := NewChain(pieces); c != nil {
 					o.AppendChain(c)
@@ -165,8 +168,8 @@ func TestOutboundModel(t *testing.T) {
 				} else if len(x.text) > 0 {
 					rt.Fatal("no chain")
 				}
-				for _, b := range pieces {
-					b.Release()
+				for _, p := range pieces {
+					p.Buffer.Release()
 				}
 			},
 			"drop oldest": func(rt *rapid.T) {
@@ -380,16 +383,27 @@ func TestChainOverSocket(t *testing.T) {
 	o := w.Lend()
 	var want, got []byte
 	for i := range 40 {
-		var pieces []*Buffer
+		var pieces []Piece
+		var packer Packer
 		for j := range 100 {
-			pieces = append(pieces, CopyBuffer(bytes.Repeat([]byte{byte(i), byte(j)}, j*5)))
-			want = append(want, pieces[j].Bytes()...)
+			p := bytes.Repeat([]byte{byte(i), byte(j)}, j*5)
+			if i%2 == 0 {
+				pieces = append(pieces, packer.Pack(len(p), func(dst []byte) []byte { return append(dst, p...) }))
+			} else {
+				b := CopyBuffer(p)
+				pieces = append(pieces, Piece{b.Bytes(), b})
+			}
+			want = append(want, p...)
 		}
+		packer.Close()
 		c := NewChain(pieces)
+		if i%2 == 0 && len(c.pieces) > 10 {
+			t.Errorf("packed into %d", len(c.pieces))
+		}
 		o.AppendChain(c)
 		c.Release()
-		for _, b := range pieces {
-			b.Release()
+		for _, p := range pieces {
+			p.Buffer.Release()
 		}
 		o.Append([]byte("between"), false)
 		want = append(want, "between"...)

@@ -5,13 +5,14 @@
 #	scripts/test.sh lint      only gofmt, vet and staticcheck
 #	scripts/test.sh fuzz      only the fuzz targets
 #
-# FUZZTIME is how long each fuzz target runs; the default is 5s. Needs bash, Go 1.26, and gcc for the race detector.
+# FUZZTIME is how long each fuzz target runs; the default is 5s. Needs bash, Go 1.26, and gcc for the race detector; telnet,
+# nc and redis-server are installed by apt where that may be done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-export TROUPE_REQUIRE_TOOLS=1                      # a test that needs telnet or nc fails without it
+export TROUPE_REQUIRE_TOOLS=1                      # a test that needs telnet, nc or redis-server fails without it
 export GOFLAGS="${GOFLAGS:+$GOFLAGS }-buildvcs=false" # no stamps, so that git need not be there
 tests=(go test -count=1 -timeout=5m)
 
@@ -92,11 +93,12 @@ lint() {
 
 all() {
 	step "telnet and nc" clients
+	step "redis-server" ./scripts/redis.sh
 	lint
 	step "other systems" others
 	step "test with the race detector" "${tests[@]}" -race ./...
 	step "test the portable poller" "${tests[@]}" -race -tags=troupe_poll ./reactor ./actors/...
-	step "test memory, latency and allocations" "${tests[@]}" ./actors ./protocols/...
+	step "test memory, latency and allocations" "${tests[@]}" ./actors ./protocols/... ./pubsub/...
 	step "fuzz" fuzz
 	step "bench: smoke" in_bench go run ./cmd/bench smoke
 	step "bench: test" in_bench "${tests[@]}" ./...

@@ -90,8 +90,7 @@ func (c *cache[V]) put(hash uint64, name string, values []V) {
 	if len(t.slots) < c.maxSlots && t.full(hash) {
 		t = c.grow(t)
 	}
-	t.makeRoom(size, int64(c.maxBytes))
-	t.put(e)
+	t.put(e, int64(c.maxBytes))
 }
 
 // grow replaces the table by a larger one, and returns the current one. What is put in the old one at the same time
@@ -100,7 +99,7 @@ func (c *cache[V]) grow(old *cacheTable[V]) *cacheTable[V] {
 	t := newCacheTable[V](min(4*len(old.slots), c.maxSlots))
 	for i := range old.slots {
 		if e := old.slots[i].Load(); e != nil {
-			t.put(e)
+			t.put(e, int64(c.maxBytes))
 		}
 	}
 	if c.table.CompareAndSwap(old, t) {
@@ -137,44 +136,41 @@ func (t *cacheTable[V]) full(hash uint64) bool {
 	return true
 }
 
-func (t *cacheTable[V]) put(e *cacheEntry[V]) {
+// put keeps the entry, in place of another one if all slots of its set are taken. So that the bytes stay within the
+// limit, however many goroutines put, it counts the entry first and then throws out others.
+func (t *cacheTable[V]) put(e *cacheEntry[V], limit int64) {
 	set := t.set(e.hash)
-	free := -1
+	var slot *atomic.Pointer[cacheEntry[V]]
 	for i := range set {
 		switch old := set[i].Load(); {
 		case old == nil:
-			free = i
+			slot = &set[i]
 		case old.hash == e.hash && old.name == e.name:
 			return // another goroutine was first
 		}
 	}
-	if free < 0 {
-		free = int(t.turn.Add(1)) & (t.ways - 1)
+	if slot == nil {
+		slot = &set[int(t.turn.Add(1))&(t.ways-1)]
 	}
-	t.exchange(&set[free], e)
-}
-
-// makeRoom throws out entries until so many bytes may come.
-func (t *cacheTable[V]) makeRoom(size, limit int64) {
+	t.bytes.Add(e.bytes())
 	for range t.slots {
-		if t.bytes.Load()+size <= limit {
-			return
+		if t.bytes.Load() <= limit {
+			break
 		}
-		t.exchange(&t.slots[t.hand.Add(1)&uint64(len(t.slots)-1)], nil)
+		t.remove(&t.slots[t.hand.Add(1)&uint64(len(t.slots)-1)])
+	}
+	old := slot.Load()
+	if t.bytes.Load() > limit || !slot.CompareAndSwap(old, e) {
+		t.bytes.Add(-e.bytes())
+	} else if old != nil {
+		t.bytes.Add(-old.bytes())
+	} else {
+		t.entries.Add(1)
 	}
 }
 
-// exchange puts an entry, or nil, in place of what a slot has, unless another goroutine does that.
-func (t *cacheTable[V]) exchange(slot *atomic.Pointer[cacheEntry[V]], e *cacheEntry[V]) {
-	old := slot.Load()
-	if !slot.CompareAndSwap(old, e) {
-		return
-	}
-	if e != nil {
-		t.entries.Add(1)
-		t.bytes.Add(e.bytes())
-	}
-	if old != nil {
+func (t *cacheTable[V]) remove(slot *atomic.Pointer[cacheEntry[V]]) {
+	if old := slot.Load(); old != nil && slot.CompareAndSwap(old, nil) {
 		t.entries.Add(-1)
 		t.bytes.Add(-old.bytes())
 	}

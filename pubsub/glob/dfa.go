@@ -17,7 +17,7 @@ const (
 	// worth is how many bytes the automaton must have taken for each state built, for its being thrown away at a bound
 	// to be worth building it again.
 	worth = 100
-	// pause is how many names, for each state that may be kept, must have left a frozen automaton before it is built anew.
+	// pause is how many names, for each state of a frozen automaton, must have left it before it is built anew.
 	pause = 8
 )
 
@@ -47,8 +47,6 @@ type dfa[V any] struct {
 // A state is a set of places that a machine had after some bytes. It does not change.
 type state[V any] struct {
 	number uint32
-	hash   uint64
-	twin   *state[V] // of the same hash
 	stars  []*node[V]
 	open   []int32 // of each star
 	places []place[V]
@@ -143,7 +141,7 @@ func (d *dfa[V]) clear(m *machine[V]) *graph[V] {
 
 // extend finds or builds the state that one byte leads to, and the edge. It returns g and s if it cannot.
 func (d *dfa[V]) extend(g *graph[V], s *state[V], b string, m *machine[V]) (*graph[V], *state[V], bool) {
-	if d.frozen.Load() && d.strays.Add(1) < pause*int64(d.options.MaxStates) || !d.building.TryLock() {
+	if d.frozen.Load() && d.strays.Add(1) < pause*d.states.Load() || !d.building.TryLock() {
 		return g, s, false
 	}
 	defer d.building.Unlock()
@@ -156,60 +154,71 @@ func (d *dfa[V]) extend(g *graph[V], s *state[V], b string, m *machine[V]) (*gra
 	m.load(s)
 	m.step(b[0])
 	hash := m.sort()
-	next := d.find(m, hash)
-	full := d.frozen.Load()
+	next, size := d.find(m, hash), int64(0)
 	if next == nil {
-		size := m.stateBytes()
-		if size > int64(d.options.MaxStateBytes)/8 {
+		if size = m.stateBytes(); size > int64(d.options.MaxStateBytes)/8 {
 			return g, s, false
 		}
-		full = full || d.states.Load() == int64(d.options.MaxStates) || d.bytes.Load()+size > int64(d.options.MaxStateBytes)
 	}
-	if !full && 2*(d.edges+1) > len(g.edges) {
-		if full = d.bytes.Load()+2*g.bytes() > int64(d.options.MaxStateBytes); !full {
-			g = g.grown()
-			d.bytes.Add(g.bytes() / 2)
-			d.graph.Store(g)
-		}
-	}
-	if full {
-		return d.overflow(g, s, m)
+	larger := d.room(g, size)
+	if larger == nil {
+		d.overflow(m)
+		return g, s, false
 	}
 	if next == nil {
-		next = d.keep(g, m, hash)
+		next = d.keep(larger, m, hash)
 	}
 	d.edges++
-	g.add(s, b[0], next)
-	return g, next, true
+	larger.add(s, b[0], next)
+	return larger, next, true
+}
+
+// room returns the graph, or a larger one, with room for one more edge and for a state of so many bytes, 0 for none.
+// It returns nil if that is too much.
+func (d *dfa[V]) room(g *graph[V], size int64) *graph[V] {
+	crowded := 2*(d.edges+1) > len(g.edges)
+	bytes := d.bytes.Load() + size
+	if crowded {
+		bytes += g.bytes()
+	}
+	if d.frozen.Load() || bytes > int64(d.options.MaxStateBytes) ||
+		size > 0 && d.states.Load() == int64(d.options.MaxStates) {
+		return nil
+	}
+	if !crowded {
+		return g
+	}
+	larger := g.grown()
+	d.bytes.Add(larger.bytes() - g.bytes())
+	d.graph.Store(larger)
+	return larger
 }
 
 // overflow throws the automaton away, or freezes it if it did not serve long enough: then names either keep to what is
 // known of it or leave it, until enough did so to try again.
-func (d *dfa[V]) overflow(g *graph[V], s *state[V], m *machine[V]) (*graph[V], *state[V], bool) {
+func (d *dfa[V]) overflow(m *machine[V]) {
 	if !d.frozen.Load() && d.walked.Load() < worth*d.states.Load() {
 		d.strays.Store(0)
 		d.frozen.Store(true)
-		return g, s, false
+		return
 	}
 	d.counts.flushes.Add(1)
 	d.clear(m)
-	return g, s, false
 }
 
 // find returns the state of the machine's set, which sort has brought in order, or nil.
 func (d *dfa[V]) find(m *machine[V], hash uint64) *state[V] {
-	s := d.known[hash]
-	for s != nil && !s.is(m) {
-		s = s.twin
+	if s := d.known[hash]; s != nil && s.is(m) {
+		return s
 	}
-	return s
+	return nil
 }
 
 // keep adds the state of the machine's set.
 func (d *dfa[V]) keep(g *graph[V], m *machine[V], hash uint64) *state[V] {
 	s := m.state()
-	s.number, s.hash, s.twin = uint32(d.states.Load()), hash, d.known[hash]
-	d.known[hash] = s
+	s.number = uint32(d.states.Load())
+	d.known[hash] = s // of two with the same hash, which hardly ever are, the first may be built again
 	d.bytes.Add(m.stateBytes())
 	g.states[s.number] = s
 	d.states.Add(1)

@@ -60,7 +60,7 @@ func one(p []byte) (members [256]bool, rest []byte) {
 				p = p[2:]
 			} else if len(p) > 2 && p[1] == '-' {
 				for b := range 256 {
-					if p[0] <= byte(b) && byte(b) <= p[2] || p[2] <= byte(b) && byte(b) <= p[0] {
+					if from, to, at := int8(p[0]), int8(p[2]), int8(b); from <= at && at <= to || to <= at && at <= from {
 						members[b] = true
 					}
 				}

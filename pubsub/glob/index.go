@@ -164,5 +164,6 @@ func (s *snapshot[V]) match(name string) (values []V) {
 	if exact == nil || len(exact.leaves) == 0 {
 		return values
 	}
-	return appendValues(values[:len(values):len(values)], exact)
+	all := make([]V, 0, len(values)+len(exact.leaves))
+	return appendValues(append(all, values...), exact)
 }

@@ -77,9 +77,9 @@ func matchOne(pattern string, p int, b byte) (ok bool, next int) {
 	case c == '[':
 		negated, p := openClass(pattern, p)
 		for more := true; more; {
-			var low, high byte
+			var low, high int8
 			if low, high, p, more = nextRange(pattern, p); more {
-				ok = ok || low <= b && b <= high
+				ok = ok || low <= int8(b) && int8(b) <= high
 			}
 		}
 		return ok != negated, p
@@ -100,18 +100,21 @@ func openClass(pattern string, p int) (negated bool, next int) {
 
 // nextRange reads what is at p in a class. It is over after the first ], even if that comes first of all, or where
 // the pattern ends. A range is found before a ] that ends it, but after an escape: [a-] goes on, and [\a-z] has no range.
-func nextRange(pattern string, p int) (low, high byte, next int, more bool) {
+//
+// Ranges are of signed bytes, as C's char is on amd64: 0x80 to 0xff come before 0, so [a-\xff] is 0xff and 0 to a.
+func nextRange(pattern string, p int) (low, high int8, next int, more bool) {
+	at := func(i int) int8 { return int8(pattern[p+i]) }
 	left := len(pattern) - p
 	switch {
 	case left == 0:
 		return 0, 0, p, false
 	case pattern[p] == '\\' && left >= 2:
-		return pattern[p+1], pattern[p+1], p + 2, true
+		return at(1), at(1), p + 2, true
 	case pattern[p] == ']':
 		return 0, 0, p + 1, false
 	case left >= 3 && pattern[p+1] == '-':
-		return min(pattern[p], pattern[p+2]), max(pattern[p], pattern[p+2]), p + 3, true
+		return min(at(0), at(2)), max(at(0), at(2)), p + 3, true
 	default:
-		return pattern[p], pattern[p], p + 1, true
+		return at(0), at(0), p + 1, true
 	}
 }

@@ -50,7 +50,8 @@ func eagerly(x *Index[int]) {
 func TestIndexAgreesWithModel(t *testing.T) {
 	text := rapid.StringOfN(rapid.SampledFrom([]rune(`aab*?[]^-\.`)), 0, 10, -1)
 	words := rapid.SampledFrom([]string{"a*b", "*a*b*", "**", "?*", "[a-b]*", "[^a]", "ab", `\a\b`, "*?*?", "[]", "a[", "", "*a*a*a"})
-	patterns := rapid.OneOf(text, words)
+	forks := rapid.StringMatching(`\*?([ab?]{1,3}\*){0,3}([ab?]|\[ab\]){0,3}\*?`) // that begin alike and go on differently
+	patterns := rapid.OneOf(text, words, forks, forks)
 	names := rapid.StringOfN(rapid.SampledFrom([]rune("aab.-*")), 0, 12, -1)
 	rapid.Check(t, func(t *rapid.T) {
 		x := New[int](rapid.SampledFrom(tiny).Draw(t, "options"))

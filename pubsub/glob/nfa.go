@@ -64,7 +64,7 @@ func (m *machine[V]) run(name string) {
 		if len(m.stars) > stars {
 			m.dull = set{}
 		} else if bare && len(m.places) == 0 {
-			m.dull.add(b, b)
+			m.dull.add(b)
 		}
 	}
 }
@@ -166,7 +166,25 @@ func (m *machine[V]) cool() {
 // values are those of the patterns that match what was taken; nil if there are none.
 func (m *machine[V]) values() []V { return valuesAt(m.stars, m.places) }
 
-func valuesAt[V any](stars []*node[V], places []place[V]) (values []V) {
+// ends is how many patterns end at the stars and places.
+func ends[V any](stars []*node[V], places []place[V]) (n int) {
+	for _, s := range stars {
+		n += len(s.leaves)
+	}
+	for i := range places {
+		if p := &places[i]; p.taken == len(p.node.run) {
+			n += len(p.node.leaves)
+		}
+	}
+	return n
+}
+
+func valuesAt[V any](stars []*node[V], places []place[V]) []V {
+	n := ends(stars, places)
+	if n == 0 {
+		return nil
+	}
+	values := make([]V, 0, n)
 	for _, s := range stars {
 		values = appendValues(values, s)
 	}

@@ -5,8 +5,8 @@ import "sync/atomic"
 // Options bound the memory that an Index takes besides its patterns. For each, zero means the default, and a negative
 // number none at all.
 type Options struct {
-	// MaxStates is how many states of the automaton are kept. The default is 32,768; more than 16,777,215 are never kept.
-	// Without any, each new name is matched by the patterns' trie.
+	// MaxStates is how many states of the deterministic automaton are kept. The default is 32,768, the most 16,777,215,
+	// and a single one is none. Without any, each new name takes the nondeterministic one.
 	MaxStates int
 	// MaxStateBytes is how many bytes of memory the states take. The default is 16 MiB.
 	MaxStateBytes int

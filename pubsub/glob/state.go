@@ -48,17 +48,8 @@ func exactly[T any](s []T) []T { return append(make([]T, 0, len(s)), s...) }
 
 // stateBytes is about what the state of the machine's set takes of the heap, with its result and its place in a map.
 func (m *machine[V]) stateBytes() int64 {
-	values := 0
-	for _, n := range m.stars {
-		values += len(n.leaves)
-	}
-	for i := range m.places {
-		if p := &m.places[i]; p.taken == len(p.node.run) {
-			values += len(p.node.leaves)
-		}
-	}
 	return int64(unsafe.Sizeof(state[V]{})) + 48 + int64(len(m.stars))*int64(unsafe.Sizeof(m)+4) +
-		int64(len(m.places))*int64(unsafe.Sizeof(place[V]{})) + int64(values)*int64(unsafe.Sizeof(*new(V)))
+		int64(len(m.places))*int64(unsafe.Sizeof(place[V]{})) + int64(ends(m.stars, m.places))*int64(unsafe.Sizeof(*new(V)))
 }
 
 // load sets the machine to a state.

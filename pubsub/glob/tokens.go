@@ -20,11 +20,7 @@ type set [4]uint64
 
 func (s *set) has(b byte) bool { return s[b>>6]&(1<<(b&63)) != 0 }
 
-func (s *set) add(low, high byte) {
-	for b := int(low); b <= int(high); b++ {
-		s[b>>6] |= 1 << (b & 63)
-	}
-}
+func (s *set) add(b byte) { s[b>>6] |= 1 << (b & 63) }
 
 func (s *set) len() (n int) {
 	for _, w := range s {
@@ -108,7 +104,9 @@ func compileClass(pattern string, p int) (s set, next int) {
 		if p = next; !more {
 			break
 		}
-		s.add(low, high)
+		for b := int(low); b <= int(high); b++ {
+			s.add(byte(b))
+		}
 	}
 	if negated {
 		for i := range s {

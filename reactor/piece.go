@@ -1,0 +1,76 @@
+package reactor
+
+import "unsafe"
+
+// A Piece is a part of a Buffer: its bytes, and what keeps them. It has no reference of its own: who keeps it retains
+// the Buffer.
+type Piece struct {
+	Bytes  []byte
+	Buffer *Buffer
+}
+
+// CopyPiece returns a Piece, with a reference of the caller's, that is a copy of p in a Buffer of its own.
+func CopyPiece(p []byte) Piece {
+	b := CopyBuffer(p)
+	return Piece{b.data[:len(p):len(p)], b}
+}
+
+// follows reports whether b begins in memory where a, of the same Buffer, ends.
+func (a Piece) follows(b Piece) bool {
+	return a.Buffer == b.Buffer && unsafe.Add(unsafe.Pointer(unsafe.SliceData(a.Bytes)), len(a.Bytes)) == unsafe.Pointer(unsafe.SliceData(b.Bytes))
+}
+
+// join is a and b, which follows it, as one.
+func (a Piece) join(b Piece) Piece {
+	return Piece{unsafe.Slice(unsafe.SliceData(a.Bytes), len(a.Bytes)+len(b.Bytes)), a.Buffer}
+}
+
+// A Packer puts small pieces that will be sent together one after the other into shared memory, so that they can be
+// sent as one. The zero value is ready to use.
+type Packer struct {
+	chunk *Buffer // counted by one reference
+	size  int     // of the chunk
+}
+
+const (
+	packMost  = 1 << 10 // pieces above that stay alone
+	packFirst = 512     // the size of the first chunk; each further one is twice as large
+	packChunk = 8 << 10 // but no larger than this
+)
+
+// Pack returns a Piece, with a reference of the caller's, of what fill appends to the empty slice that it is given. There
+// is room for size bytes; if that is enough, nothing is copied.
+func (p *Packer) Pack(size int, fill func(dst []byte) []byte) Piece {
+	if size > packMost {
+		b := FillBuffer(size, fill)
+		return Piece{b.data, b}
+	}
+	if p.chunk == nil || p.chunk.Room() < size {
+		p.grow(size)
+	}
+	b := p.chunk
+	at := len(b.data)
+	out := fill(b.data[at:at:cap(b.data)])
+	if unsafe.SliceData(out) != unsafe.SliceData(b.data[at:cap(b.data)]) || at+len(out) > cap(b.data) {
+		b = NewBuffer(out, nil)
+		return Piece{b.data, b}
+	}
+	b.data = b.data[:at+len(out)]
+	return Piece{b.data[at : at+len(out) : at+len(out)], b.Retain()}
+}
+
+func (p *Packer) grow(size int) {
+	if p.chunk != nil {
+		p.chunk.Release()
+	}
+	p.size = min(max(2*p.size, packFirst), packChunk)
+	p.chunk = GetBuffer(max(p.size, size))
+}
+
+// Close gives up the memory that is not used yet. The Packer may be used again.
+func (p *Packer) Close() {
+	if p.chunk != nil {
+		p.chunk.Release()
+	}
+	*p = Packer{}
+}
