@@ -216,35 +216,3 @@ func TestFreeSubscriptions(t *testing.T) {
 	for range ch {
 	}
 }
-
-func TestHistory(t *testing.T) {
-	b, g := startBroker(t, 2, Options{History: []HistoryRule{{Pattern: "kept.*", Count: 100}}})
-	for i := range 150 {
-		publish(t, b, "kept.a", fmt.Sprint(i))
-	}
-	l := newListener(t, g).attach(b, "kept.a", SubscribeOptions{Last: 80})
-	for i := 150; i < 200; i++ {
-		publish(t, b, "kept.a", fmt.Sprint(i))
-	}
-	l.Cancel()
-	await(t, l.gone, "Unsubscribed")
-	if len(l.got) > 130 || len(l.got) > 0 && l.got[0] != "70" {
-		t.Errorf("got %q", l.got)
-	}
-	l = newListener(t, g)
-	done := make(chan struct{})
-	l.onText = func(text string) {
-		l.got = append(l.got, text)
-		if text == "200" {
-			close(done)
-		}
-	}
-	l.attach(b, "kept.a", SubscribeOptions{After: &Position{}})
-	publish(t, b, "kept.a", "200")
-	await(t, done, "the last message")
-	l.Cancel()
-	await(t, l.gone, "Unsubscribed")
-	if len(l.got) != 101 && len(l.got) != 100 {
-		t.Errorf("got %d, %q", len(l.got), l.got)
-	}
-}

@@ -15,35 +15,48 @@ func (h *history) len() int { return len(h.ring) - h.head }
 
 func (h *history) at(i int) *Message { return h.ring[h.head+i] }
 
-// admit makes room for a message by giving up the oldest ones, and reports whether there is room then. If there is none
-// the history ends: what it has would have a hole.
+// admit makes room for a message by giving up the oldest ones, takes it, and reports whether there was room: then the
+// history has taken over a reference. If there was none it is empty: what it had would have a hole.
 func (h *history) admit(b *Broker, m *Message) bool {
 	size := m.size()
 	if h.rule.Age > 0 {
 		h.expire(b, m.Time)
 	}
-	for h.len() > 0 && (h.rule.Count > 0 && h.len() >= h.rule.Count || h.rule.Bytes > 0 && h.bytes+size > h.rule.Bytes ||
-		b.historyBytes.Load()+int64(size) > int64(b.options.MaxHistoryBytes)) {
+	for h.len() > 0 && (h.rule.Count > 0 && h.len() >= h.rule.Count || h.rule.Bytes > 0 && h.bytes+size > h.rule.Bytes) {
 		h.drop(b)
 	}
-	if h.rule.Bytes > 0 && size > h.rule.Bytes || b.historyBytes.Load()+int64(size) > int64(b.options.MaxHistoryBytes) {
+	if h.rule.Bytes > 0 && size > h.rule.Bytes {
 		b.unkept.Add(1)
 		return false
 	}
-	return true
-}
-
-// add appends a message that was admitted, with a reference that is the caller's to give.
-func (h *history) add(b *Broker, m *Message) {
-	size := m.size()
+	for !b.reserveHistory(size) {
+		if h.len() == 0 {
+			b.unkept.Add(1)
+			return false
+		}
+		h.drop(b)
+	}
 	h.bytes += size
-	b.historyBytes.Add(int64(size))
 	if h.head > 32 && h.head > len(h.ring)/2 {
 		n := copy(h.ring, h.ring[h.head:])
 		clear(h.ring[n:])
 		h.ring, h.head = h.ring[:n], 0
 	}
-	h.ring = append(h.ring, m)
+	h.ring = append(h.ring, m.Retain())
+	return true
+}
+
+// reserveHistory takes bytes from the budget of all histories, if it has so many.
+func (b *Broker) reserveHistory(size int) bool {
+	for {
+		used := b.historyBytes.Load()
+		if used+int64(size) > int64(b.options.MaxHistoryBytes) {
+			return false
+		}
+		if b.historyBytes.CompareAndSwap(used, used+int64(size)) {
+			return true
+		}
+	}
 }
 
 // drop forgets the oldest message.

@@ -15,10 +15,9 @@ type hub struct {
 
 	// guarded by the cell's mutex
 	in       []entry
-	messages int            // in in and batch, those served since the turn began included
-	bytes    int            // the same in bytes
-	burst    reactor.Packer // memory for more messages to burstOf
-	burstOf  *topic         // the channel of the last message in in
+	messages int // in in and batch, those served since the turn began included
+	bytes    int // the same in bytes
+	burst    burst
 
 	// The turn's. A turn may end anywhere, by takeover, by its budget, or with its goroutine: the next one goes on from
 	// here.
@@ -87,26 +86,14 @@ func (h *hub) take(m *Message, payload []byte) (wake, ok bool) {
 		if !h.room(len(payload)) {
 			return false, false
 		}
-		m.payload = h.hold(m.audience, payload)
+		m.payload = h.burst.hold(m.audience, payload)
 	} else {
-		h.burstOf = nil
+		h.burst.end()
 	}
 	h.messages++
 	h.bytes += m.size()
 	h.in = append(h.in, entry{message: m})
 	return h.cell.NeedsWake(), true
-}
-
-// hold copies a payload. If the message before it is one of the same channel and has not been taken yet, they will be
-// delivered together, and so they are put together: what is one in memory is one for the kernel. A message that comes
-// alone has memory of its own size. With the mutex.
-func (h *hub) hold(t *topic, payload []byte) reactor.Piece {
-	if h.burstOf != t {
-		h.burst.Close()
-		h.burstOf = t
-		return reactor.CopyPiece(payload)
-	}
-	return h.burst.Pack(len(payload), func(dst []byte) []byte { return append(dst, payload...) })
 }
 
 // post appends what happens to a subscription, and reports whether the caller has to call the cell's Wake.
@@ -151,8 +138,7 @@ func (h *hub) begin(events reactor.Events) {
 	h.settleAccounts()
 	if h.at == len(h.batch) {
 		h.batch, h.in, h.at = h.in, h.batch[:0], 0
-		h.burst.Close()
-		h.burstOf = nil
+		h.burst.end()
 	}
 	h.cell.Unlock()
 }
@@ -274,13 +260,16 @@ func (h *hub) deliver(budget *int) {
 		h.delivered.Add(uint64(delivered))
 		h.dropped.Add(uint64(dropped))
 	}()
-	first := h.run.messages[0]
+	exclude := h.run.messages[0].exclude // that of all
+	if h.replay != nil {
+		exclude = 0 // what is replayed was chosen for its subscriber
+	}
 	for ; h.target < len(h.targets); h.target, h.next = h.target+1, 0 {
 		list := h.targets[h.target]
 		for h.next < len(list) {
 			s := list[h.next]
 			h.next++ // before it is told: if it panics or never returns, it has had its chance
-			if first.exclude != 0 && s.owner() == first.exclude {
+			if exclude != 0 && s.owner() == exclude {
 				continue
 			}
 			lost := s.subscriber.Deliver(s, &h.run)

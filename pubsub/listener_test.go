@@ -62,7 +62,9 @@ func (l *listener) hear(m *Message) {
 	if m.Kind == Data && m.Epoch == before.Epoch && m.Sequence <= before.Sequence {
 		l.t.Errorf("message %d of %s after %d", m.Sequence, m.Channel, before.Sequence)
 	}
-	l.sequence[m.Channel] = m.Position
+	if m.Kind == Data || m.Kind == Gap {
+		l.sequence[m.Channel] = m.Position
+	}
 	if l.onText != nil {
 		l.onText(text(m))
 	} else {

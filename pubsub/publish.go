@@ -184,10 +184,7 @@ func (t *topic) spread(m *Message, to hubBits, payload []byte) (wakes hubBits, e
 	m.refs.Store(int32(n))
 	if keep {
 		m.Time = time.Now().UnixMilli()
-		if t.history.admit(b, m) {
-			m.Retain()
-			t.history.add(b, m)
-		}
+		t.history.admit(b, m)
 	}
 	if m.refs.Load() == 0 { // nobody wants it
 		m.payload.Buffer.Release()

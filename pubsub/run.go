@@ -47,21 +47,27 @@ func (r *Run) Frames(e *Encoder) *Frames {
 	} else {
 		r.encoded = append(r.encoded, encoded{})
 	}
-	r.encoded[n].encoder = e
 	f := &r.encoded[n].frames
-	f.Each, f.Chain, f.Bytes = f.Each[:0], nil, 0
+	r.encoded = r.encoded[:n] // until all is encoded: the encoder may never return
+	r.encode(e, f)
+	r.encoded = r.encoded[:n+1]
+	r.encoded[n].encoder = e
+	return f
+}
+
+func (r *Run) encode(e *Encoder, f *Frames) {
 	var packer reactor.Packer
+	defer packer.Close()
+	f.Each, f.Chain, f.Bytes = f.Each[:0], nil, 0
 	for _, m := range r.messages {
 		if p := m.frame(e, &packer, r.hub.failed); p.Buffer != nil {
 			f.Each = append(f.Each, p)
 			f.Bytes += len(p.Bytes)
 		}
 	}
-	packer.Close()
 	if len(f.Each) > 1 {
 		f.Chain = reactor.NewChain(f.Each)
 	}
-	return f
 }
 
 // Wake has cells get a turn, after Cell.NeedsWake said so, all together when the delivery is done: it is for subscribers

@@ -59,6 +59,9 @@ func (p *Packer) Pack(size int, fill func(dst []byte) []byte) Piece {
 	return Piece{b.data[at : at+len(out) : at+len(out)], b.Retain()}
 }
 
+// Expect makes the next chunk large enough for pieces of size bytes together, as far as chunks may be.
+func (p *Packer) Expect(size int) { p.size = min(size, packChunk) / 2 }
+
 func (p *Packer) grow(size int) {
 	if p.chunk != nil {
 		p.chunk.Release()

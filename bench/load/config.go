@@ -13,12 +13,14 @@ import (
 type Config struct {
 	// Addr is the server's IPv4 address and port.
 	Addr string
-	// Conns is the number of connections. Only Idle allows 0.
+	// Conns is the number of connections, in a fan-out that of subscribers.
+	// Only Idle allows 0.
 	Conns int
 	// Size is the length of a message in bytes; 64 by default.
 	Size int
 	// Depth is the number of messages that a connection has outstanding, sent
 	// by one write; 1 by default. The latency is that of the whole batch.
+	// Blocked and Stalled allow no other.
 	Depth int
 	// Warmup is the time of full load before the measured window.
 	Warmup time.Duration
@@ -27,7 +29,7 @@ type Config struct {
 	// themselves set the length of the other.
 	Duration time.Duration
 	// Rate is the number of messages per second of all connections together
-	// in Paced and Blocked. In Blocked 0 means a closed loop.
+	// in Paced, Blocked and Stalled. In Blocked 0 means a closed loop.
 	Rate float64
 	// BlockedConns is the number of further connections of Blocked that send
 	// a blocking message each.

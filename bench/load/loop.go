@@ -21,9 +21,13 @@ const (
 	drainLimit = 5 * time.Second
 	// patience is the longest sleep, after which ctx is looked at again.
 	patience = 50 * time.Millisecond
+	// usualEvents is how many events one epoll_wait brings at most.
+	usualEvents = 512
 	// never is a time beyond every run.
 	never = time.Duration(math.MaxInt64)
 )
+
+type event = unix.EpollEvent
 
 // driver decides what connections do; the loop calls it on its goroutine.
 type driver interface {
@@ -47,7 +51,7 @@ type loop struct {
 	recorder recorder
 
 	poll    int
-	events  [512]unix.EpollEvent
+	events  []event
 	buffer  []byte
 	conns   []conn
 	started time.Time
@@ -72,7 +76,7 @@ func newLoop(ctx context.Context, config Config, conns int) (*loop, error) {
 	l := &loop{
 		ctx: ctx, config: config, server: server,
 		pattern: newPattern(config.Size * config.Depth), recorder: newRecorder(),
-		poll: poll, buffer: make([]byte, 256<<10), conns: make([]conn, conns), started: time.Now(),
+		poll: poll, events: make([]event, usualEvents), buffer: make([]byte, 256<<10), conns: make([]conn, conns), started: time.Now(),
 	}
 	for i := range l.conns {
 		l.conns[i] = conn{fd: -1, index: int32(i), batches: i}
@@ -127,7 +131,7 @@ func (l *loop) serve(timeout time.Duration) error {
 	if l.config.Spin {
 		timeout = 0
 	}
-	n, err := wait(l.poll, l.events[:], timeout)
+	n, err := wait(l.poll, l.events, timeout)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,8 @@ type Report struct {
 	Mode string `json:"mode"`
 	// Conns is the number of connections, without blocked ones.
 	Conns int `json:"conns"`
-	// Ops counts messages, in Churn connections, that completed in Window.
+	// Ops counts messages, in Churn connections, in a fan-out deliveries to one
+	// subscriber, that completed in Window.
 	Ops    int64         `json:"ops"`
 	Window time.Duration `json:"window_ns"`
 	Latency
@@ -28,6 +29,8 @@ type Report struct {
 	Behind int64 `json:"behind,omitempty"`
 	// Blocked is set by Blocked alone.
 	Blocked *BlockedReport `json:"blocked,omitempty"`
+	// Stalled is set by Stalled alone.
+	Stalled *StalledReport `json:"stalled,omitempty"`
 }
 
 // BlockedReport is what only Blocked measures. The Report's own latency is
@@ -43,8 +46,22 @@ type BlockedReport struct {
 	Calm Latency `json:"calm"`
 }
 
+// StalledReport is what only Stalled measures. The Report's own numbers are
+// those of the windows with the stalled subscriber.
+type StalledReport struct {
+	// CalmOps, CalmServerCPU and Calm are those of the windows without it.
+	CalmOps       int64         `json:"calm_ops"`
+	CalmServerCPU time.Duration `json:"calm_server_cpu_ns"`
+	Calm          Latency       `json:"calm"`
+	// Got counts the messages that the stalled subscriber had in the end.
+	Got int64 `json:"got"`
+	// Closed says that the server closed its connection.
+	Closed bool `json:"closed,omitempty"`
+}
+
 // Latency is the time from sending a message (in an open loop: from the moment
-// it was due; in Churn: from connect) until its last byte came back.
+// it was due; in Churn: from connect) until its last byte came back, or, in a
+// fan-out, the last subscriber has it.
 type Latency struct {
 	P50 time.Duration `json:"p50_ns"`
 	P99 time.Duration `json:"p99_ns"`
@@ -96,6 +113,12 @@ func (r *recorder) record(ops int64, latency time.Duration) {
 func (r *recorder) reset() {
 	r.ops = 0
 	r.histogram.Reset()
+}
+
+// add adds what other has recorded.
+func (r *recorder) add(other *recorder) {
+	r.ops += other.ops
+	r.histogram.Merge(other.histogram)
 }
 
 func (r *recorder) latency() Latency {

@@ -1,4 +1,4 @@
-// Bench-load loads one echo server and prints its report as JSON. The program
+// Bench-load loads one server and prints its report as JSON. The program
 // bench runs it; by hand it measures any echo server:
 //
 //	bench-load -mode echo -addr 127.0.0.1:7000 -conns 1000 -size 64 -duration 5s
@@ -24,6 +24,8 @@ var modes = map[string]func(context.Context, load.Config) (load.Report, error){
 	"idle":    load.Idle,
 	"paced":   load.Paced,
 	"blocked": load.Blocked,
+	"fanout":  load.Fanout,
+	"stalled": load.Stalled,
 }
 
 func main() {
@@ -35,15 +37,15 @@ func main() {
 
 func run() error {
 	var config load.Config
-	mode := flag.String("mode", "echo", "echo, churn, idle, paced or blocked")
+	mode := flag.String("mode", "echo", "echo, churn, idle, paced, blocked, fanout or stalled")
 	limit := flag.Duration("limit", 5*time.Minute, "give up after this time in any case")
 	flag.StringVar(&config.Addr, "addr", "", "IPv4 address and port of the server")
-	flag.IntVar(&config.Conns, "conns", 1, "connections")
+	flag.IntVar(&config.Conns, "conns", 1, "connections; of fanout and stalled: subscribers")
 	flag.IntVar(&config.Size, "size", 64, "bytes of a message")
 	flag.IntVar(&config.Depth, "pipeline", 1, "messages outstanding on each connection")
 	flag.DurationVar(&config.Warmup, "warmup", time.Second, "time of load before the measured window")
 	flag.DurationVar(&config.Duration, "duration", 5*time.Second, "measured window")
-	flag.Float64Var(&config.Rate, "rate", 0, "messages per second in all, for paced and blocked")
+	flag.Float64Var(&config.Rate, "rate", 0, "messages per second in all, for paced, blocked and stalled")
 	flag.IntVar(&config.BlockedConns, "blocked", 0, "connections that block their handler")
 	flag.BoolVar(&config.Spin, "spin", false, "poll instead of sleeping; wants a processor of its own")
 	flag.BoolVar(&config.Verify, "verify", false, "compare every byte that comes back")

@@ -41,7 +41,7 @@ func serveBare(addr string, _ int) error {
 	}
 	defer unix.Close(poll)
 	loop := &bareLoop{poll: poll, listener: listener, unsent: make([][]byte, limit.Cur)}
-	if err := loop.control(unix.EPOLL_CTL_ADD, listener, unix.EPOLLIN); err != nil {
+	if err := controlBare(poll, unix.EPOLL_CTL_ADD, listener, unix.EPOLLIN); err != nil {
 		return err
 	}
 	announce(bound)
@@ -93,7 +93,7 @@ func (l *bareLoop) run() error {
 			fd := int(l.events[i].Fd)
 			switch {
 			case fd == l.listener:
-				if err := l.accept(); err != nil {
+				if err := acceptBare(l.poll, l.listener); err != nil {
 					return err
 				}
 			case l.unsent[fd] != nil:
@@ -105,9 +105,10 @@ func (l *bareLoop) run() error {
 	}
 }
 
-func (l *bareLoop) accept() error {
+// acceptBare takes all waiting connections into the epoll set.
+func acceptBare(poll, listener int) error {
 	for {
-		fd, errno := rawcall.Accept(l.listener)
+		fd, errno := rawcall.Accept(listener)
 		switch errno {
 		case 0:
 		case unix.EAGAIN:
@@ -117,7 +118,7 @@ func (l *bareLoop) accept() error {
 		default:
 			return os.NewSyscallError("accept4", errno)
 		}
-		if err := l.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN); err != nil {
+		if err := controlBare(poll, unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN); err != nil {
 			return err
 		}
 	}
@@ -141,7 +142,7 @@ func (l *bareLoop) echo(fd int) {
 		return
 	}
 	l.unsent[fd] = append([]byte(nil), l.buffer[sent:n]...)
-	if l.control(unix.EPOLL_CTL_MOD, fd, unix.EPOLLOUT) != nil {
+	if controlBare(l.poll, unix.EPOLL_CTL_MOD, fd, unix.EPOLLOUT) != nil {
 		l.close(fd)
 	}
 }
@@ -160,7 +161,7 @@ func (l *bareLoop) flush(fd int) {
 		return
 	}
 	l.unsent[fd] = nil
-	if l.control(unix.EPOLL_CTL_MOD, fd, unix.EPOLLIN) != nil {
+	if controlBare(l.poll, unix.EPOLL_CTL_MOD, fd, unix.EPOLLIN) != nil {
 		l.close(fd)
 	}
 }
@@ -170,7 +171,7 @@ func (l *bareLoop) close(fd int) {
 	rawcall.Close(fd) // leaves the epoll set with its last descriptor, epoll(7)
 }
 
-func (l *bareLoop) control(op, fd int, events uint32) error {
+func controlBare(poll, op, fd int, events uint32) error {
 	event := unix.EpollEvent{Events: events, Fd: int32(fd)}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.poll, op, fd, &event))
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(poll, op, fd, &event))
 }

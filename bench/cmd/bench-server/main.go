@@ -1,4 +1,5 @@
-// Bench-server is the echo server under test, in four kinds: a bare epoll loop
+// Bench-server is the server under test, which echoes, or fans out what is
+// published (-fanout), in four kinds: a bare epoll loop
 // as the limit of what one loop can do, the standard net package, netpoll, and
 // troupe. All kinds are in one binary, so that none carries less code than
 // another.
@@ -55,6 +56,12 @@ func run() error {
 	serve, ok := servers[*kind]
 	if !ok {
 		return fmt.Errorf("unknown kind %q", *kind)
+	}
+	if err := checkFanout(); err != nil {
+		return err
+	}
+	if *fanoutSize > 0 {
+		serve = fanouts[*kind]
 	}
 	if *loops < 1 || *bufferSize < 1 {
 		return errors.New("-loops and -buf must be at least 1")

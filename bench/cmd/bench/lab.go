@@ -25,10 +25,9 @@ type lab struct {
 	loadCPU   int
 }
 
-// openLab builds the programs and picks the first processor for servers and
-// the last one for the load.
-func openLab(ctx context.Context, bin string) (*lab, error) {
-	l := &lab{bin: bin, serverCPU: proc.Unpinned, loadCPU: proc.Unpinned}
+// openLab picks the first processor for servers and the last one for the load.
+func openLab() (*lab, error) {
+	l := &lab{serverCPU: proc.Unpinned, loadCPU: proc.Unpinned}
 	cpus, err := proc.CPUs()
 	if err != nil {
 		return nil, err
@@ -38,21 +37,26 @@ func openLab(ctx context.Context, bin string) (*lab, error) {
 	} else {
 		fmt.Fprintln(os.Stderr, "bench: one processor only: server and load share it, the numbers mean little")
 	}
+	return l, nil
+}
+
+// build builds the programs, unless bin names a folder that has them.
+func (l *lab) build(ctx context.Context, bin string) (err error) {
 	if bin != "" {
-		return l, nil
+		l.bin = bin
+		return nil
 	}
 	if l.bin, err = os.MkdirTemp("", "bench-"); err != nil {
-		return nil, err
+		return err
 	}
 	l.temporary = true
 	const module = "github.com/troupe-go/troupe/bench/cmd/"
 	build := exec.CommandContext(ctx, "go", "build", "-o", l.bin, module+"bench-server", module+"bench-load")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		l.close()
-		return nil, fmt.Errorf("build: %w", err)
+		return fmt.Errorf("build: %w", err)
 	}
-	return l, nil
+	return nil
 }
 
 func (l *lab) close() {

@@ -1,12 +1,15 @@
-// Bench measures the echo servers of bench-server against one another: each in
+// Bench measures the servers of bench-server against one another: each in
 // a fresh process on one processor, the load generator bench-load on another,
-// the servers in turn round by round.
+// the servers in turn round by round. Only match has no servers but Redis.
 //
 //	bench echo       CPU time per message, throughput, latency
 //	bench idle       memory per idle connection
 //	bench paced      CPU time per message at a low fixed rate
 //	bench blocked    latency beside connections whose handlers block
 //	bench idle-cpu   CPU time of a server with nothing to do
+//	bench fanout     CPU time per delivery from one publisher to many subscribers
+//	bench match      time to find the patterns that match a name
+//	bench pubsub     fanout and match
 //	bench smoke      all of them for a moment, with checks; for CI
 //
 // It builds the two programs itself and must therefore run inside the bench
@@ -51,33 +54,71 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: bench echo|idle|paced|blocked|idle-cpu|smoke [flags]")
+		return errors.New("usage: bench echo|idle|paced|blocked|idle-cpu|fanout|match|pubsub|smoke [flags]")
 	}
-	o, err := parse(args[0], args[1:])
+	command := args[0]
+	o, err := parse(command, args[1:])
 	if err != nil {
 		return err
 	}
-	lab, err := openLab(ctx, o.bin)
+	suites := suitesOf(command, o)
+	matches := command == "match" || command == "pubsub" || command == "smoke"
+	if len(suites) == 0 && !matches {
+		return fmt.Errorf("unknown subcommand %q", command)
+	}
+	lab, err := openLab()
 	if err != nil {
 		return err
 	}
 	defer lab.close()
-	if args[0] == "smoke" {
-		return smoke(ctx, lab, o)
-	}
-	for _, suite := range suites(o) {
-		if suite.name == args[0] {
-			return runSuite(ctx, lab, suite, o)
+	if len(suites) > 0 {
+		if err := lab.build(ctx, o.bin); err != nil {
+			return err
 		}
 	}
-	return fmt.Errorf("unknown subcommand %q", args[0])
+	if command == "smoke" {
+		return smoke(ctx, lab, suites, o)
+	}
+	r := outcome{Suite: command}
+	if r.Results, err = runSuites(ctx, lab, suites, o); err != nil {
+		return err
+	}
+	if matches {
+		if r.Match, err = runMatch(ctx, lab, o); err != nil {
+			return err
+		}
+	}
+	if len(r.Results)+len(r.Match) == 0 {
+		return errors.New("no workload of that name")
+	}
+	if err := r.write(o.json); err != nil {
+		return err
+	}
+	if line := headline(suites, r, matches); line != "" {
+		fmt.Println(line)
+	}
+	return nil
+}
+
+// headline is the line to end with; empty for suites that have none.
+func headline(suites []suite, r outcome, matches bool) string {
+	var parts []string
+	for _, s := range suites {
+		if s.headline != nil {
+			parts = append(parts, s.headline(r.Results))
+		}
+	}
+	if matches {
+		parts = append(parts, matchHeadline(r.Match))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func parse(name string, args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench "+name, flag.ExitOnError)
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each workload; every kind runs once in each")
-	flags.DurationVar(&o.duration, "duration", time.Second, "measured window of each run; of idle-cpu: ten times that")
+	flags.DurationVar(&o.duration, "duration", time.Second, "measured window of each run; of idle-cpu ten times that, of match a tenth")
 	flags.DurationVar(&o.warmup, "warmup", 500*time.Millisecond, "time of load before the window")
 	flags.StringVar(&o.json, "json", "", "write every report to this file")
 	flags.StringVar(&o.bin, "bin", "", "directory of bench-server and bench-load; built afresh if empty")

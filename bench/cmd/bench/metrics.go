@@ -34,13 +34,22 @@ var (
 	calmP99        = metric{"calm p99", 0, func(r load.Report) float64 { return micros(r.Blocked.Calm.P99) }}
 	firstUnblocked = metric{"first ms", 0, func(r load.Report) float64 { return micros(r.Blocked.First) / 1e3 }}
 	lastUnblocked  = metric{"last ms", 0, func(r load.Report) float64 { return micros(r.Blocked.Last) / 1e3 }}
+
+	p99OfCalm      = metric{"p99 x calm", 2, func(r load.Report) float64 { return ratio(r.P99, r.Stalled.Calm.P99) }}
+	stalledCalmP50 = metric{"calm p50", 0, func(r load.Report) float64 { return micros(r.Stalled.Calm.P50) }}
+	stalledCalmP99 = metric{"calm p99", 0, func(r load.Report) float64 { return micros(r.Stalled.Calm.P99) }}
+	stalledCalmCPU = metric{"calm CPU", 2, func(r load.Report) float64 {
+		return load.Report{Ops: r.Stalled.CalmOps, ServerCPU: r.Stalled.CalmServerCPU}.CPUPerOp()
+	}}
 )
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-func percent(part, whole time.Duration) float64 {
+func percent(part, whole time.Duration) float64 { return 100 * ratio(part, whole) }
+
+func ratio(part, whole time.Duration) float64 {
 	if whole == 0 {
 		return 0
 	}
-	return 100 * float64(part) / float64(whole)
+	return float64(part) / float64(whole)
 }

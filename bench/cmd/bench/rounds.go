@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
 
 	"github.com/troupe-go/troupe/bench/load"
+	"github.com/troupe-go/troupe/bench/match"
 )
 
 // result is one measurement.
@@ -20,11 +20,35 @@ type result struct {
 	Report   load.Report `json:"report"`
 }
 
-// runSuite measures all workloads of a suite and prints their tables.
-func runSuite(ctx context.Context, lab *lab, s suite, o options) error {
+// outcome is all that a subcommand has measured, as it is written to JSON.
+type outcome struct {
+	Suite   string      `json:"suite"`
+	Go      string      `json:"go"`
+	CPUs    int         `json:"cpus"`
+	Results []result    `json:"results,omitempty"`
+	Match   []match.Row `json:"match,omitempty"`
+}
+
+// runSuites measures the workloads of a subcommand's suites and prints their
+// tables.
+func runSuites(ctx context.Context, lab *lab, suites []suite, o options) ([]result, error) {
+	var all []result
+	for _, s := range suites {
+		of, err := runSuite(ctx, lab, s, o)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, of...)
+	}
+	return all, nil
+}
+
+// runSuite measures the workloads of a suite that are wanted and prints their
+// tables.
+func runSuite(ctx context.Context, lab *lab, s suite, o options) ([]result, error) {
 	kinds := s.kindsOf(o.kinds)
 	if len(kinds) == 0 {
-		return fmt.Errorf("%s is for the kinds %v", s.name, s.kinds)
+		return nil, fmt.Errorf("%s is for the kinds %v", s.name, s.kinds)
 	}
 	var results []result
 	for _, w := range s.workloads {
@@ -33,21 +57,12 @@ func runSuite(ctx context.Context, lab *lab, s suite, o options) error {
 		}
 		ofWorkload, err := rounds(ctx, lab, w, kinds, o.rounds)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		printTable(os.Stdout, s, w, kinds, ofWorkload)
 		results = append(results, ofWorkload...)
 	}
-	if len(results) == 0 {
-		return errors.New("no workload of that name")
-	}
-	if err := writeJSON(o.json, s.name, results); err != nil {
-		return err
-	}
-	if s.headline != nil {
-		fmt.Println(s.headline(results))
-	}
-	return nil
+	return results, nil
 }
 
 func (s suite) kindsOf(wanted []string) []string {
@@ -78,17 +93,13 @@ func rounds(ctx context.Context, lab *lab, w workload, kinds []string, n int) ([
 	return results, nil
 }
 
-// writeJSON writes all results to a file, if one is named.
-func writeJSON(name, suite string, results []result) error {
+// write writes the results to a file, if one is named.
+func (r outcome) write(name string) error {
 	if name == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(struct {
-		Suite   string   `json:"suite"`
-		Go      string   `json:"go"`
-		CPUs    int      `json:"cpus"`
-		Results []result `json:"results"`
-	}{suite, runtime.Version(), runtime.NumCPU(), results}, "", "\t")
+	r.Go, r.CPUs = runtime.Version(), runtime.NumCPU()
+	text, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,7 @@ type server struct {
 func (l *lab) startServer(ctx context.Context, kind string, w workload) (*server, error) {
 	lifetime := w.config.Warmup + w.config.Duration + 2*time.Minute
 	cmd := exec.Command(filepath.Join(l.bin, "bench-server"), "-kind", kind, "-lifetime", lifetime.String())
-	if w.mode == "blocked" {
-		cmd.Args = append(cmd.Args, "-blocking")
-	}
+	cmd.Args = append(cmd.Args, w.server...)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

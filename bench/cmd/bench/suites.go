@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/troupe-go/troupe/bench/load"
@@ -12,6 +13,8 @@ type workload struct {
 	about  string
 	mode   string
 	config load.Config
+	// server are flags of bench-server.
+	server []string
 }
 
 // suite is a subcommand: workloads that are judged by the same numbers.
@@ -29,8 +32,15 @@ type suite struct {
 	headline func([]result) string
 }
 
-func suites(o options) []suite {
-	return []suite{echoSuite(o), idleSuite(o), pacedSuite(o), blockedSuite(o), idleCPUSuite(o)}
+// suitesOf are the suites of a subcommand: as a rule the one of that name. match
+// has none.
+func suitesOf(command string, o options) []suite {
+	all := []suite{
+		echoSuite(o), idleSuite(o), pacedSuite(o), blockedSuite(o), idleCPUSuite(o), fanoutSuite(o), stalledSuite(o),
+	}
+	return slices.DeleteFunc(all, func(s suite) bool {
+		return command != "smoke" && command != s.name && (command != "pubsub" || s.name != "fanout")
+	})
 }
 
 func echoSuite(o options) suite {
@@ -40,11 +50,11 @@ func echoSuite(o options) suite {
 	return suite{
 		name: "echo",
 		workloads: []workload{
-			{"c64", "64 connections, 64 B", "echo", echo(64, 64, 1)},
-			{"c1000", "1000 connections, 64 B", "echo", echo(1000, 64, 1)},
-			{"c64x16", "64 connections, 64 B, 16 messages pipelined", "echo", echo(64, 64, 16)},
-			{"c64-16k", "64 connections, 16 KiB", "echo", echo(64, 16<<10, 1)},
-			{"churn", "64 slots: connect, one echo of 64 B, close", "churn", echo(64, 64, 1)},
+			{"c64", "64 connections, 64 B", "echo", echo(64, 64, 1), nil},
+			{"c1000", "1000 connections, 64 B", "echo", echo(1000, 64, 1), nil},
+			{"c64x16", "64 connections, 64 B, 16 messages pipelined", "echo", echo(64, 64, 16), nil},
+			{"c64-16k", "64 connections, 16 KiB", "echo", echo(64, 16<<10, 1), nil},
+			{"churn", "64 slots: connect, one echo of 64 B, close", "churn", echo(64, 64, 1), nil},
 		},
 		judged:     cpuPerOp,
 		others:     []metric{throughput, p50, p99, longestLatency, memory, serverShare, loadShare},
@@ -60,8 +70,8 @@ func idleSuite(o options) suite {
 	return suite{
 		name: "idle",
 		workloads: []workload{
-			{"idle10k", "10,000 connections, one echo of 64 B each, then idle", "idle", idle(64)},
-			{"idle10k-16k", "10,000 connections, one echo of 16 KiB each, then idle", "idle", idle(16 << 10)},
+			{"idle10k", "10,000 connections, one echo of 64 B each, then idle", "idle", idle(64), nil},
+			{"idle10k-16k", "10,000 connections, one echo of 16 KiB each, then idle", "idle", idle(16 << 10), nil},
 		},
 		judged:     bytesPerConn,
 		others:     []metric{memoryBefore, memory},
@@ -76,8 +86,8 @@ func pacedSuite(o options) suite {
 	return suite{
 		name: "paced",
 		workloads: []workload{
-			{"r500", "500 messages/s over 100 connections", "paced", paced(100, 500)},
-			{"r5000", "5000 messages/s over 100 connections", "paced", paced(100, 5000)},
+			{"r500", "500 messages/s over 100 connections", "paced", paced(100, 500), nil},
+			{"r5000", "5000 messages/s over 100 connections", "paced", paced(100, 5000), nil},
 		},
 		judged:     cpuPerOp,
 		others:     []metric{throughput, p50, p99, longestLatency, behind, serverShare},
@@ -92,8 +102,8 @@ func blockedSuite(o options) suite {
 	return suite{
 		name: "blocked",
 		workloads: []workload{
-			{"open", "100 connections block 1 s each, 64 others echo 2000 messages/s", "blocked", blocked(2000)},
-			{"closed", "100 connections block 1 s each, 64 others echo in a closed loop", "blocked", blocked(0)},
+			{"open", "100 connections block 1 s each, 64 others echo 2000 messages/s", "blocked", blocked(2000), []string{"-blocking"}},
+			{"closed", "100 connections block 1 s each, 64 others echo in a closed loop", "blocked", blocked(0), []string{"-blocking"}},
 		},
 		judged:     p99,
 		others:     []metric{calmP99, p50, calmP50, longestLatency, throughput, firstUnblocked, lastUnblocked},
@@ -109,8 +119,8 @@ func idleCPUSuite(o options) suite {
 	return suite{
 		name: "idle-cpu",
 		workloads: []workload{
-			{"none", "no connection", "idle", idle(0)},
-			{"idle100", "100 idle connections", "idle", idle(100)},
+			{"none", "no connection", "idle", idle(0), nil},
+			{"idle100", "100 idle connections", "idle", idle(100), nil},
 		},
 		judged:     idleCPU,
 		others:     []metric{memory},
@@ -123,6 +133,9 @@ func (w workload) tiny() workload {
 	w.config.Verify = true
 	w.config.Warmup = 20 * time.Millisecond
 	w.config.Duration = 100 * time.Millisecond
+	if w.mode == "stalled" {
+		w.config.Duration = 300 * time.Millisecond // a few messages at its rate, whatever else the machine does
+	}
 	w.config.Conns = min(w.config.Conns, 100)
 	w.config.BlockedConns = min(w.config.BlockedConns, 6)
 	return w

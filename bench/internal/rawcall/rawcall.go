@@ -29,6 +29,16 @@ func Write(fd int, data []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// Send is Write for sockets: sendto(2) passes by what write(2) has to do for
+// files.
+func Send(fd int, data []byte) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)), unix.MSG_NOSIGNAL, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 // Accept takes a waiting connection as a nonblocking descriptor.
 func Accept(listener int) (int, syscall.Errno) {
 	fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
