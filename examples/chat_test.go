@@ -1,29 +1,39 @@
 package examples
 
 import (
-	"net"
 	"strings"
 	"testing"
 )
 
 const loginPrompt = "Enter nickname to log in to chat room:\r\n> "
 
-// join logs a peer in and waits until it hears what is said.
+// join logs a peer in. From then on it hears what is said.
 func join(t testing.TB, p *peer, name string) *peer {
 	t.Helper()
 	p.expect(t, "Enter nickname to log in to chat room:")
 	p.send(t, name+"\n")
 	p.expect(t, "Welcome, "+name+"!")
-	p.expect(t, name+" joined chat.")
 	return p
+}
+
+// people logs several in, one after the other, so that each has heard of those who came later.
+func people(t testing.TB, server *program, connect func(testing.TB, *program) *peer, names ...string) (all []*peer) {
+	t.Helper()
+	for _, name := range names {
+		p := join(t, connect(t, server), name)
+		for _, before := range all {
+			before.expect(t, name+" joined chat.")
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 func TestTwoPeopleTalk(t *testing.T) {
 	everyKind(t, func(t *testing.T, connect func(testing.TB, *program) *peer) {
 		server := start(t, "chat")
-		alice := join(t, connect(t, server), "alice")
-		bob := join(t, connect(t, server), "bob")
-		alice.expect(t, "bob joined chat.")
+		both := people(t, server, connect, "alice", "bob")
+		alice, bob := both[0], both[1]
 		alice.send(t, "hello bob\n")
 		bob.expect(t, "alice: hello bob")
 		bob.send(t, "hello alice, gr\u00fc\u00df Gott\n")
@@ -31,7 +41,7 @@ func TestTwoPeopleTalk(t *testing.T) {
 			t.Errorf("alice got her own words: %q", between)
 		}
 		alice.send(t, "/help\n")
-		alice.expect(t, "bye to leave")
+		alice.expect(t, "Type bye to leave")
 		alice.send(t, "/nonsense\n")
 		alice.expect(t, "no such command")
 		alice.send(t, "BYE\n")
@@ -46,14 +56,14 @@ func TestTwoPeopleTalk(t *testing.T) {
 // TestScreen compares all bytes that two people get.
 func TestScreen(t *testing.T) {
 	server := start(t, "chat")
-	alice := dial(t, "tcp", server.address)
+	alice := connectSocket(t, server)
 	alice.expect(t, "\r"+loginPrompt)
 	alice.send(t, "alice\r\n")
-	screen := "\rWelcome, alice! People here: 1. Type /help for help.\r\n> \ralice joined chat.\r\n> "
+	screen := "\rWelcome, alice! People here: 1. Type /help for help.\r\n> "
 	if before := alice.expect(t, screen); before != "" {
 		t.Errorf("%q came before", before)
 	}
-	bob := join(t, dial(t, "tcp", server.address), "bob")
+	bob := join(t, connectSocket(t, server), "bob")
 	bob.expect(t, "\r\n> ")
 	bob.send(t, "one\x1b[2J\ttwo\r\n \r\nthree\xff\xff\r\x00bye\r\n")
 	if got, want := bob.expectEnd(t), "> > > \rGoodbye, bob.\r\n"; got != want {
@@ -69,12 +79,12 @@ func TestScreen(t *testing.T) {
 func TestPipelinedLogin(t *testing.T) {
 	everyKind(t, func(t *testing.T, connect func(testing.TB, *program) *peer) {
 		server := start(t, "chat")
-		alice := join(t, connectSocket(t, server), "alice")
+		alice := join(t, connect(t, server), "alice")
 		bob := connect(t, server)
 		bob.send(t, "bob\nhello\nhow are you?\nbye\n")
 		alice.expect(t, "bob joined chat.")
-		alice.expect(t, "bob: hello\r\n")
-		alice.expect(t, "bob: how are you?\r\n")
+		alice.expect(t, "bob: hello")
+		alice.expect(t, "bob: how are you?")
 		alice.expect(t, "bob left chat.")
 		bob.expect(t, "Goodbye, bob.")
 		bob.expectEnd(t)
@@ -93,7 +103,7 @@ func TestNicknames(t *testing.T) {
 			"a:\n":                         "no blanks, colons",
 			"a\tb\n":                       "control characters",
 			"\xc3(\n":                      "not UTF-8",
-			"/help\n":                      "slash",
+			"/help\n":                      "letter or a digit",
 			strings.Repeat("x", 21) + "\n": "longer than 20",
 			"alice\n":                      "alice is in the room already",
 			" ALICE \n":                    "ALICE is in the room already",
@@ -113,9 +123,10 @@ func TestNicknameOfOneWhoLeft(t *testing.T) {
 	for _, leave := range []func(*peer){
 		func(p *peer) { p.send(t, "bye\n") },
 		func(p *peer) { p.in.Close() },
-		func(p *peer) { p.in.(*net.TCPConn).SetLinger(0); p.in.Close() },
+		func(p *peer) { p.crash() },
 	} {
 		alice := join(t, connectSocket(t, server), "alice")
+		bob.expect(t, "alice joined chat.")
 		leave(alice)
 		bob.expect(t, "alice left chat.")
 	}
@@ -157,16 +168,18 @@ func TestPing(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	everyKind(t, func(t *testing.T, connect func(testing.TB, *program) *peer) {
 		server := start(t, "chat")
-		alice := join(t, connect(t, server), "alice")
-		bob := join(t, connect(t, server), "bob")
-		alice.expect(t, "bob joined chat.")
+		all := people(t, server, connect, "alice", "bob", "carol")
+		for _, p := range all {
+			p.send(t, "/join games\n/sub *\n")
+			p.expect(t, "You have subscribed to *.")
+		}
 		stranger := connect(t, server)
 		stranger.expect(t, "Enter nickname")
 		server.shutDown(t)
-		for _, p := range []*peer{alice, bob, stranger} {
-			p.expect(t, "Server is shutting down... try reconnecting later.")
-			if rest := p.expectEnd(t); strings.Contains(rest, "left") {
-				t.Errorf("after the goodbye: %q", rest)
+		for _, p := range append(all, stranger) {
+			before := p.expect(t, "\rServer is shutting down... try reconnecting later.")
+			if rest := p.expectEnd(t); strings.Contains(before+rest, "left") {
+				t.Errorf("around the goodbye: %q and %q", before, rest)
 			}
 		}
 	})
@@ -174,11 +187,12 @@ func TestShutdown(t *testing.T) {
 
 func TestTooLongLine(t *testing.T) {
 	server := start(t, "chat")
-	alice := join(t, connectSocket(t, server), "alice")
-	bob := join(t, connectSocket(t, server), "bob")
+	both := people(t, server, connectSocket, "alice", "bob")
+	alice, bob := both[0], both[1]
+	bob.send(t, strings.Repeat("x", 1001)+"\n")
+	bob.expect(t, "at most 1000 characters")
 	bob.send(t, strings.Repeat("x", 8193)+"\n")
 	bob.expectEnd(t)
-	alice.expect(t, "bob joined chat.")
 	if said := alice.expect(t, "bob left chat."); strings.Contains(said, "xxx") {
 		t.Error("alice got what was too long")
 	}

@@ -12,7 +12,8 @@ import (
 type peer struct {
 	*output
 	in      io.WriteCloser
-	staysOn bool // until its standard input ends too, as nc does
+	staysOn bool   // until its standard input ends too, as nc does
+	crash   func() // ends it at once, as kill -9 does
 }
 
 // expectEnd waits until the program has closed the connection and returns what came since the last expect.
@@ -60,7 +61,13 @@ func dial(t testing.TB, network, address string) *peer {
 		o.end()
 	}()
 	t.Cleanup(func() { c.Close(); <-done })
-	return &peer{output: o, in: c}
+	crash := func() {
+		if c, ok := c.(*net.TCPConn); ok {
+			c.SetLinger(0) // a reset
+		}
+		c.Close()
+	}
+	return &peer{output: o, in: c, crash: crash}
 }
 
 func connectTool(t testing.TB, name string, args ...string) *peer {
@@ -87,8 +94,9 @@ func connectTool(t testing.TB, name string, args ...string) *peer {
 		cmd.Wait()
 		o.end()
 	}()
-	t.Cleanup(func() { cmd.Process.Kill(); <-done })
-	return &peer{output: o, in: in, staysOn: name == "nc"}
+	crash := func() { cmd.Process.Kill(); <-done }
+	t.Cleanup(crash)
+	return &peer{output: o, in: in, staysOn: name == "nc", crash: crash}
 }
 
 func (p *peer) send(t testing.TB, text string) {

@@ -36,6 +36,13 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// has reports whether text has come that no test has waited for.
+func (o *output) has(text string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.over || bytes.Contains(o.all[o.seen:], []byte(text))
+}
+
 func (o *output) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -25,7 +25,7 @@ func TestBadSubscribeOptions(t *testing.T) {
 		"no pattern":                {"", SubscribeOptions{Pattern: true}, ErrName},
 		"long name":                 {strings.Repeat("x", MaxName+1), SubscribeOptions{}, ErrName},
 		"long name with a filter":   {strings.Repeat("x", MaxName+1), SubscribeOptions{Filter: 1}, ErrName},
-		"long pattern":              {strings.Repeat("*", MaxName+1), SubscribeOptions{Pattern: true}, ErrName},
+		"long pattern":              {strings.Repeat("*", 1025), SubscribeOptions{Pattern: true}, ErrName},
 		"After and From":            {"c", SubscribeOptions{After: pos, From: now}, ErrBadOption},
 		"After and Last":            {"c", SubscribeOptions{After: pos, Last: 1}, ErrBadOption},
 		"From and Last":             {"c", SubscribeOptions{From: now, Last: 1}, ErrBadOption},
@@ -66,6 +66,48 @@ func TestBadSubscribeOptions(t *testing.T) {
 	if s := b.Stats(); s.Subscriptions != 1 || s.Members != 1 || s.Channels != 1 || s.Patterns != 0 || len(b.free) != 0 {
 		t.Errorf("left: %+v, %d free", s, len(b.free))
 	}
+}
+
+// TestMaxPatterns: patterns are bounded in length and in number; more subscriptions to a known one are not more patterns,
+// and one that has gone makes room.
+func TestMaxPatterns(t *testing.T) {
+	b, m := manualBroker(t, Options{MaxPattern: 3, MaxPatterns: 2})
+	var standing []*listener
+	for _, step := range []struct {
+		name string
+		want error
+	}{{"a*", nil}, {"abc*", ErrName}, {"ab*", nil}, {"b*", ErrPatterns}, {"a*", nil}, {"c*", ErrPatterns}} {
+		l := newListener(t, m.Group())
+		if err := b.Attach(&l.Subscription, step.name, l, l.loop, SubscribeOptions{Pattern: true}); !errors.Is(err, step.want) {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		if step.want == nil {
+			standing = append(standing, l)
+		}
+	}
+	if n := publish(t, b, "abc", "x"); n != 3 {
+		t.Errorf("%d receivers", n)
+	}
+	standing[0].Cancel()
+	if _, err := b.Subscribe("b*", func(*Message) {}, SubscribeOptions{Pattern: true}); !errors.Is(err, ErrPatterns) {
+		t.Error(err)
+	}
+	standing[1].Cancel()
+	if _, err := b.Subscribe("b*", func(*Message) {}, SubscribeOptions{Pattern: true}); err != nil {
+		t.Error(err)
+	}
+	m.Run()
+}
+
+// TestForeignLoop: a subscription lives on a loop of the broker's group.
+func TestForeignLoop(t *testing.T) {
+	b, m := manualBroker(t, Options{})
+	_, other := manualBroker(t, Options{})
+	l := newListener(t, other.Group())
+	if err := b.Attach(&l.Subscription, "c", l, l.loop, SubscribeOptions{}); !errors.Is(err, ErrBadOption) {
+		t.Error(err)
+	}
+	m.Run()
 }
 
 // TestSubscriptionIsUsedOnce: it cannot be attached again, neither while it stands nor later.

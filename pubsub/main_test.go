@@ -113,3 +113,14 @@ func publish(t testing.TB, b *Broker, channel, text string) (receivers int) {
 		return n
 	}
 }
+
+// stopNow closes the broker and stops its loops, with whatever is under way.
+func stopNow(t testing.TB, b *Broker, g *reactor.Group) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	defer cancel()
+	b.Close()
+	if err := g.Stop(ctx); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+}

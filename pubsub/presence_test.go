@@ -141,7 +141,7 @@ func TestSetMember(t *testing.T) {
 		t.Error(err)
 	}
 	m.Run()
-	watcher.want("+ann", "-ann", "+bob", "x", "-bob", "x", "x", "+carl", "x", "x", "x", "x", "x", "+dora", "-carl")
+	watcher.want("+ann", "+bob", "-ann", "x", "-bob", "x", "x", "+carl", "x", "x", "x", "x", "x", "+dora", "-carl")
 	l.want("x", "x", "x", "x", "x", "x", "x", "x")
 }
 

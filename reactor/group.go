@@ -116,6 +116,7 @@ type Group struct {
 	spawner    *Spawner
 	goroutines sync.WaitGroup // loops, and turns beside them
 	stop       sync.Once
+	hurry      atomic.Bool  // the time for stopping is over
 	ended      atomic.Int64 // loops that have
 }
 

@@ -39,7 +39,7 @@ type Loop struct {
 	overloads  uint64 // such turns that found no goroutine free
 	refused    atomic.Uint64
 	statsAt    int64 // when stats was published
-	stopPasses int   // made since stopping
+	stopPasses int   // made in a hurry
 
 	refusedWord uint64 // the watchdog's: the last state word it could not steal
 

@@ -3,19 +3,30 @@ package reactor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Stop ends the loops: Turners that are still registered are told to release their descriptors (Turner.Stop), except
-// those with a turn under way beside the loop, which end when that turn does. It waits until every goroutine of the
-// group has ended or ctx is done; then it answers an error that wraps ctx's. It may be called again to wait longer.
+// stopWork is how long cells go on having turns while loops stop, if the context has no deadline.
+const stopWork = 5 * time.Second
+
+// Stop ends the loops. Cells that have something to do go on having turns, for half of the time until ctx's deadline or
+// for stopWork. Then Turners that are still registered are told to release their descriptors (Turner.Stop), except those
+// with a turn under way beside the loop, which end when that turn does. Stop waits until every goroutine of the group has
+// ended or ctx is done; then it answers an error that wraps ctx's. It may be called again to wait longer.
 func (g *Group) Stop(ctx context.Context) error {
 	g.stop.Do(func() {
 		for _, l := range g.loops {
 			l.do(func(l *Loop, _ *Worker) { l.stopping = true })
 		}
 	})
+	work := stopWork
+	if deadline, ok := ctx.Deadline(); ok {
+		work = time.Until(deadline) / 2
+	}
+	enough := time.AfterFunc(work, func() { g.hurry.Store(true) })
+	defer enough.Stop()
 	done := make(chan struct{})
 	go func() {
 		g.goroutines.Wait()
@@ -25,12 +36,14 @@ func (g *Group) Stop(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		g.hurry.Store(true) // it may have been cancelled
 		busy, _ := g.spares.load()
 		return fmt.Errorf("reactor: %d turns have not ended: %w", busy, ctx.Err())
 	}
 }
 
-// stopPasses bounds how often a loop that stops goes on giving turns to cells that never have enough.
+// stopPasses bounds how often a loop that stops goes on giving turns to cells that never have enough, once the time for
+// stopping is over.
 const stopPasses = 1000
 
 // end releases what is left on a loop that stops. It returns false while there is work that can be done at once.
@@ -39,7 +52,9 @@ func (l *Loop) end(w *Worker) bool {
 	l.afterMu.Lock()
 	defer l.afterMu.Unlock()
 	l.inMu.Lock()
-	l.stopPasses++
+	if l.group.hurry.Load() {
+		l.stopPasses++
+	}
 	busy := len(l.nextq)+len(l.inbox) > 0 && l.stopPasses < stopPasses
 	if busy || len(l.tasks)+len(l.returned) > 0 {
 		l.inMu.Unlock()
@@ -96,11 +111,14 @@ func (l *Loop) afterlife(w *Worker) {
 				h.out |= NeedTurn
 			}
 			out := h.out
-			for pass := 0; ; pass++ {
+			for passes := 0; ; {
 				if out&NeedSettle != 0 {
 					h.cell.turner.Settle(l)
 				}
-				if out&NeedTurn == 0 || pass == stopPasses {
+				if l.group.hurry.Load() {
+					passes++
+				}
+				if out&NeedTurn == 0 || passes == stopPasses {
 					break
 				}
 				out = turnAside(w, h.cell)

@@ -2,11 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/troupe-go/troupe/actors"
 	"github.com/troupe-go/troupe/protocols/line"
@@ -15,7 +12,7 @@ import (
 // login is the first protocol of a connection: it asks for a nickname until it gets a good one.
 type login struct {
 	line.Base
-	limits
+	*chat
 	timer *actors.Timer
 }
 
@@ -41,7 +38,7 @@ func (l *login) OnLine(c *actors.Conn, text []byte) {
 		return
 	}
 	// A tag belongs to one connection at a time, and goes with it.
-	if err := c.SetTag("nickname:" + strings.ToLower(nickname)); errors.Is(err, actors.ErrTagTaken) {
+	if err := c.SetTag(tag(nickname)); errors.Is(err, actors.ErrTagTaken) {
 		tell(c, "%s is in the room already. Try another nickname:", nickname)
 		return
 	} else if err != nil {
@@ -49,26 +46,7 @@ func (l *login) OnLine(c *actors.Conn, text []byte) {
 		return
 	}
 	l.timer.Stop()
-	c.Swap(line.New(&member{nickname: nickname, limits: l.limits}, line.Options{}))
+	c.Swap(line.New(&member{chat: l.chat, nickname: nickname}, line.Options{}))
 }
 
 func (l *login) OnShutdown(c *actors.Conn) time.Duration { return sayShutdown(c) }
-
-const maxNickname = 20 // runes
-
-// checkNickname says what is wrong with a nickname, or nil.
-func checkNickname(name string) error {
-	switch {
-	case name == "":
-		return errors.New("it is empty")
-	case !utf8.ValidString(name):
-		return errors.New("it is not UTF-8")
-	case utf8.RuneCountInString(name) > maxNickname:
-		return fmt.Errorf("it is longer than %d characters", maxNickname)
-	case strings.ContainsFunc(name, func(r rune) bool { return r == ' ' || r == ':' || !unicode.IsPrint(r) }):
-		return errors.New("no blanks, colons and control characters, please")
-	case name[0] == '/':
-		return errors.New("commands begin with a slash")
-	}
-	return nil
-}

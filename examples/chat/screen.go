@@ -14,7 +14,14 @@ import (
 // Errors of writing are of no interest: the connection is about to close then, and OnClose is told why.
 
 // tell writes a line, and the prompt anew.
-func tell(c *actors.Conn, format string, args ...any) { fmt.Fprintf(c, "\r"+format+"\r\n> ", args...) }
+func tell(c *actors.Conn, format string, args ...any) {
+	c.Write(appendLine(nil, fmt.Sprintf(format, args...)))
+}
+
+// appendLine appends what tell writes.
+func appendLine(dst []byte, text string) []byte {
+	return append(append(append(dst, '\r'), text...), "\r\n> "...)
+}
 
 // prompt writes a prompt after what was typed.
 func prompt(c *actors.Conn) { c.WriteString("> ") }

@@ -20,7 +20,13 @@
 // (RFC 860).
 //
 // Since 0xFF is always taken for IAC, text is to be in UTF-8, where that byte does not occur, or the peer has to double
-// it. In the other direction nothing is done: end lines with CR LF, and do not send the byte 0xFF undoubled.
+// it. In the other direction nothing is done to what a Handler writes: end lines with CR LF, and do not send the byte
+// 0xFF undoubled.
+//
+// # Publish and subscribe
+//
+// A subscription without a Handler, c.Subscribe("news", actors.SubscribeOptions{}), writes each message to the peer as a
+// line: see [Encoder]. The line is made once for all who get it. A Handler that is an actors.Framer decides otherwise.
 //
 // # Caveats
 //

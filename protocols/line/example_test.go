@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"testing"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/actors/actorstest"
 	"github.com/troupe-go/troupe/protocols/line"
 )
 
@@ -57,4 +59,26 @@ func ExampleStripper() {
 	// "wo"
 	// "rl"
 	// "d\r\n"
+}
+
+// member is in a room: what is published to it is written to the peer, each message as a line.
+type member struct{ line.Base }
+
+func (member) OnOpen(c *actors.Conn) { c.Subscribe("room", actors.SubscribeOptions{}) }
+
+func (member) OnLine(c *actors.Conn, text []byte) { c.Publish("room", text) }
+
+func ExampleEncoder() {
+	t := new(testing.T)
+	world := actorstest.NewWorld(t, actors.Options{})
+	ann := world.Open(line.New(member{}, line.Options{}))
+	bob := world.Open(line.New(member{}, line.Options{}))
+	ann.Send("hello\n")
+	world.System().Broker().Publish("room", []byte("two\nlines"))
+	world.Run()
+	fmt.Printf("ann: %q\n", ann.Received())
+	fmt.Printf("bob: %q\n", bob.Received())
+	// Output:
+	// ann: "hello\r\ntwo lines\r\n"
+	// bob: "hello\r\ntwo lines\r\n"
 }

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/pubsub"
 )
 
 // A Handler is what a connection does with lines: an actors.Protocol that gets OnLine in place of OnData. The other
-// callbacks are described there; so are the optional interfaces actors.HalfCloser, actors.Swapper and actors.Blocker,
-// which a Handler may implement too. Embed [Base] to write only what you need.
+// callbacks are described there; so are the optional interfaces actors.HalfCloser, actors.Swapper, actors.Blocker and
+// actors.Framer, which a Handler may implement too. Embed [Base] to write only what you need.
 type Handler interface {
 	OnOpen(c *actors.Conn)
 
@@ -73,6 +74,7 @@ var (
 	_ actors.HalfCloser = (*protocol)(nil)
 	_ actors.Swapper    = (*protocol)(nil)
 	_ actors.Blocker    = (*protocol)(nil)
+	_ actors.Framer     = (*protocol)(nil)
 )
 
 // scratches holds room for text that has telnet commands taken out, *[]byte. It is used during a callback only.
@@ -129,4 +131,12 @@ func (p *protocol) OnSwap(c *actors.Conn, next actors.Protocol) {
 func (p *protocol) Blocking() bool {
 	h, ok := p.Handler.(actors.Blocker)
 	return ok && h.Blocking()
+}
+
+// Encoder implements actors.Framer.
+func (p *protocol) Encoder() *pubsub.Encoder {
+	if h, ok := p.Handler.(actors.Framer); ok {
+		return h.Encoder()
+	}
+	return Encoder
 }

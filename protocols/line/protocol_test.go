@@ -37,7 +37,12 @@ func serve(t testing.TB, f actors.Factory, o actors.ListenOptions) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := net.Dial("tcp", ln.Addr().String())
+	return dial(t, ln.Addr().String())
+}
+
+func dial(t testing.TB, address string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,424 @@
+package actors_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/troupe-go/troupe/actors"
+	"github.com/troupe-go/troupe/pubsub"
+	"github.com/troupe-go/troupe/reactor"
+)
+
+var (
+	subscribeDuration = flag.Duration("subscribe.duration", 3*time.Second, "how long TestSubscribeModel runs")
+	subscribeSeed     = flag.Uint64("subscribe.seed", 0, "seed of TestSubscribeModel; 0 for a random one")
+)
+
+// The protocol of TestSubscribeModel is of lines. The peer's are
+//
+//	sub ID KIND CHANNEL   subscribe
+//	del ID                unsubscribe
+//	swap N                swap to protocol N
+//	panic, kill, close    end
+//
+// and the server's are
+//
+//	sub ID FROM           subscribed; messages from number FROM on must come
+//	del ID LEAST MOST     unsubscribed: all up to LEAST have come, and none above MOST
+//	swap N                protocol N has taken over
+//	msg KIND CHANNEL NUMBER PAYLOAD
+//
+// KIND is how the message was subscribed to: d, directly, with the protocol's encoder, when it is followed by the number of
+// the protocol; e, directly with an encoder of the subscription's; h, by a Handler; b, by one that blocks; p, a pattern.
+
+func subscribeFrame(kind string) *pubsub.Encoder {
+	return pubsub.NewEncoder(kind, len(kind)+40, func(dst []byte, m *pubsub.Message) []byte {
+		return fmt.Appendf(dst, "msg %s %s %d %s\n", kind, m.Channel, m.Sequence, m.Payload())
+	})
+}
+
+// subscribeEncoders are the Framers' of the protocols, and those of subscriptions.
+var subscribeEncoders = map[string]*pubsub.Encoder{
+	"d0": subscribeFrame("d0"), "d1": subscribeFrame("d1"), "d2": subscribeFrame("d2"), "e": subscribeFrame("e"), "p": subscribeFrame("p"),
+}
+
+// A subscribeConn is the state of a connection, which all its protocols share.
+type subscribeConn struct {
+	t      testing.TB
+	subs   map[string]*subscribeEntry
+	closed bool
+	rng    *rand.Rand
+}
+
+type subscribeEntry struct {
+	id, name    string
+	s           *pubsub.Subscription
+	least, most uint64
+	over        bool
+}
+
+// A subscribeProtocol is the protocol with a number.
+type subscribeProtocol struct {
+	actors.Base
+	*subscribeConn
+	number int
+}
+
+func (p *subscribeProtocol) Encoder() *pubsub.Encoder {
+	return subscribeEncoders[fmt.Sprint("d", p.number)]
+}
+
+func (p *subscribeProtocol) OnOpen(c *actors.Conn) {
+	if p.number > 0 {
+		fmt.Fprintf(c, "swap %d\n", p.number)
+	}
+}
+
+func (p *subscribeProtocol) OnData(c *actors.Conn, data []byte) (consumed int) {
+	for !c.Interrupted() {
+		line, _, ok := bytes.Cut(data[consumed:], []byte("\n"))
+		if !ok {
+			break
+		}
+		consumed += len(line) + 1
+		p.command(c, strings.Fields(string(line)))
+	}
+	return consumed
+}
+
+func (p *subscribeProtocol) command(c *actors.Conn, words []string) {
+	switch words[0] {
+	case "sub":
+		p.subscribe(c, words[1], words[2], words[3])
+	case "del":
+		e := p.subs[words[1]]
+		e.least = c.System().Broker().Channel(e.name, 0).Position.Sequence
+		e.s.Cancel()
+		e.most = c.System().Broker().Channel(e.name, 0).Position.Sequence
+	case "swap":
+		var n int
+		fmt.Sscan(words[1], &n)
+		c.Swap(&subscribeProtocol{subscribeConn: p.subscribeConn, number: n})
+	case "panic":
+		panic("expected")
+	case "kill":
+		c.ForceClose()
+	case "close":
+		c.Close()
+	}
+}
+
+func (p *subscribeProtocol) subscribe(c *actors.Conn, id, kind, name string) {
+	e := &subscribeEntry{id: id, name: name}
+	state := p.subscribeConn
+	o := actors.SubscribeOptions{Encoder: subscribeEncoders[kind], OnUnsubscribed: func(c *actors.Conn, s *pubsub.Subscription) {
+		if e.over || state.closed || s != e.s {
+			state.t.Errorf("unsubscribed; before: %v, closed: %v", e.over, state.closed)
+		}
+		e.over = true
+		delete(state.subs, id)
+		fmt.Fprintf(c, "del %s %d %d\n", id, e.least, e.most)
+	}}
+	if kind == "h" || kind == "b" {
+		o.Handler = func(c *actors.Conn, m *pubsub.Message) {
+			if e.over || state.closed {
+				state.t.Errorf("a message after the end; unsubscribed: %v, closed: %v", e.over, state.closed)
+			}
+			if kind == "b" && state.rng.IntN(20) == 0 {
+				time.Sleep(time.Duration(state.rng.IntN(4)) * time.Millisecond)
+			}
+			if string(m.Payload()) == "bomb" && kind == "b" {
+				if state.rng.IntN(2) == 0 {
+					runtime.Goexit()
+				}
+				panic("expected")
+			}
+			fmt.Fprintf(c, "msg %s %s %d %s\n", kind, m.Channel, m.Sequence, m.Payload())
+		}
+	}
+	pattern := name
+	if kind == "p" {
+		o.Pattern, pattern = true, "["+name[:1]+"]"+name[1:]
+	}
+	var err error
+	if e.s, err = c.Subscribe(pattern, o); err != nil {
+		state.t.Errorf("Subscribe: %v", err)
+		return
+	}
+	state.subs[id] = e
+	fmt.Fprintf(c, "sub %s %d\n", id, c.System().Broker().Channel(name, 0).Position.Sequence+1)
+}
+
+func (p *subscribeProtocol) OnClose(c *actors.Conn, _ actors.Reason) {
+	p.closed = true
+	if len(p.subs) > 0 {
+		p.t.Errorf("%d subscriptions were not told of their end", len(p.subs))
+	}
+	for _, s := range c.Subscriptions() {
+		p.t.Errorf("%s is still listed", s.Name())
+	}
+}
+
+// A subscribePeer is the other end, and what it knows of its subscriptions.
+type subscribePeer struct {
+	t       testing.TB
+	c       net.Conn
+	rng     *rand.Rand
+	r       *bufio.Reader
+	subs    map[string]*subscribeStream // by ID
+	streams map[string]*subscribeStream // by kind and channel
+	proto   int
+	swapped bool // a swap is under way
+	next    int
+	got     int
+}
+
+type subscribeStream struct {
+	id, key      string
+	from, last   uint64 // 0 for unknown
+	ended, begun bool
+}
+
+var subscribeChannels = []string{"aa", "bb", "cc"}
+
+func (p *subscribePeer) send(format string, args ...any) {
+	fmt.Fprintf(p.c, format+"\n", args...) // an error shows when reading
+}
+
+// subscribe begins a stream of some kind, unless there is one.
+func (p *subscribePeer) subscribe() {
+	kind, name := []string{"d", "d", "e", "h", "b", "p"}[p.rng.IntN(6)], subscribeChannels[p.rng.IntN(len(subscribeChannels))]
+	key := kind + " " + name
+	if p.streams[key] != nil {
+		return
+	}
+	p.next++
+	s := &subscribeStream{id: fmt.Sprint(p.next), key: key}
+	p.streams[key], p.subs[s.id] = s, s
+	p.send("sub %s %s %s", s.id, kind, name)
+}
+
+func (p *subscribePeer) unsubscribe() {
+	for _, s := range p.streams {
+		if s.begun && !s.ended {
+			s.ended = true
+			p.send("del %s", s.id)
+			return
+		}
+	}
+}
+
+// line checks one line of the server's.
+func (p *subscribePeer) line(line string) {
+	w := strings.Fields(line)
+	switch w[0] {
+	case "msg":
+		p.message(w)
+	case "sub":
+		s := p.subs[w[1]]
+		fmt.Sscan(w[2], &s.from)
+		if s.begun = true; s.last > 0 && s.last < s.from-1 {
+			// What came before was published while it was subscribing; what follows must be whole.
+			return
+		}
+	case "del":
+		s := p.subs[w[1]]
+		var least, most uint64
+		fmt.Sscan(w[2], &least)
+		fmt.Sscan(w[3], &most)
+		if s.ended && (s.last > most || s.last < least && least >= s.from) {
+			p.t.Errorf("%s from %d ended at %d, want %d to %d", s.key, s.from, s.last, least, most)
+		}
+		delete(p.subs, s.id)
+		delete(p.streams, s.key)
+	case "swap":
+		p.swapped = false
+		fmt.Sscan(w[1], &p.proto)
+	default:
+		p.t.Errorf("got %q", line)
+	}
+}
+
+func (p *subscribePeer) message(w []string) {
+	kind := w[1]
+	if kind[0] == 'd' {
+		if kind != fmt.Sprint("d", p.proto) {
+			p.t.Errorf("a frame for %s came to protocol %d", kind, p.proto)
+		}
+		kind = "d"
+	}
+	var n uint64
+	fmt.Sscan(w[3], &n)
+	s := p.streams[kind+" "+w[2]]
+	switch {
+	case s == nil:
+		p.t.Errorf("%v, and it was not subscribed to", w[:4])
+		return
+	case s.last > 0 && n != s.last+1:
+		p.t.Errorf("%s: message %d after %d", s.key, n, s.last)
+	case s.last == 0 && s.from > 0 && n > s.from:
+		p.t.Errorf("%s: begins at %d, want %d", s.key, n, s.from)
+	}
+	if len(w) != 5 || w[4] != "bomb" && w[4] != subscribePayload(w[4]) {
+		p.t.Errorf("garbled: %q", w)
+	}
+	s.last = n
+	p.got++
+}
+
+// subscribePayload is what a payload should be: its first letter so many times as it is long.
+func subscribePayload(p string) string { return strings.Repeat(p[:1], len(p)) }
+
+// life is one connection from its beginning to one end or another. It returns how many messages came.
+func (p *subscribePeer) life(clean bool) (got int) {
+	p.c.SetDeadline(time.Now().Add(patience))
+	for steps := p.rng.IntN(80); steps > 0; steps-- {
+		switch p.rng.IntN(10) {
+		case 0, 1, 2:
+			p.subscribe()
+		case 3:
+			p.unsubscribe()
+		case 4:
+			if !p.swapped {
+				p.swapped = true
+				p.send("swap %d", 1+p.rng.IntN(2))
+			}
+		}
+		for range 1 + p.rng.IntN(30) {
+			line, err := p.r.ReadString('\n')
+			if err != nil { // a Handler has panicked
+				if errors.Is(err, errDeadline) {
+					p.t.Errorf("stuck: %+v, swap under way: %v", p.streams, p.swapped)
+					for _, s := range p.streams {
+						p.t.Errorf("%+v", *s)
+					}
+				}
+				return p.got
+			}
+			p.line(line[:len(line)-1])
+			if len(p.streams) == 0 {
+				break
+			}
+		}
+		if len(p.streams) == 0 {
+			p.subscribe()
+		}
+	}
+	end := p.rng.IntN(6)
+	switch {
+	case clean || end == 0:
+		p.send("close")
+	case end == 1:
+		p.c.Close()
+		return p.got
+	case end == 2:
+		reset(p.t, p.c)
+		return p.got
+	case end == 3:
+		p.c.(*net.TCPConn).CloseWrite()
+	default:
+		p.send([]string{"panic", "kill"}[end-4])
+	}
+	for {
+		line, err := p.r.ReadString('\n')
+		if err != nil {
+			if errors.Is(err, errDeadline) {
+				p.t.Errorf("stuck at the end")
+			}
+			if clean && (err != io.EOF || line != "") {
+				p.t.Errorf("a clean end: %v after %q", err, line)
+			}
+			break
+		}
+		p.line(line[:len(line)-1])
+	}
+	p.c.Close()
+	return p.got
+}
+
+// TestSubscribeModel: connections subscribe in all ways, unsubscribe, swap their protocol, and end in all ways, while others
+// publish. Their peers look at every byte: each stream of messages is whole from when it was subscribed to until it was
+// unsubscribed from or the connection ended, whoever writes it, and in the frames of the protocol of the moment.
+func TestSubscribeModel(t *testing.T) {
+	seed := *subscribeSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d", seed)
+	noBuffersLeft(t)
+	s := system(t, actors.Options{Loops: 3})
+	var conns atomic.Uint64
+	factory := func() actors.Protocol {
+		n := conns.Add(1)
+		return &subscribeProtocol{subscribeConn: &subscribeConn{t: t, subs: map[string]*subscribeEntry{}, rng: rand.New(rand.NewPCG(seed, 1000+n))}}
+	}
+	ln := listen(t, s, factory, actors.ListenOptions{ConnOptions: actors.ConnOptions{MaxOutbound: 16 << 20}})
+	end := time.Now().Add(*subscribeDuration)
+	var done atomic.Bool
+	var publishing, living sync.WaitGroup
+	for i := range 2 {
+		publishing.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, uint64(i)))
+			for !done.Load() {
+				payload := strings.Repeat(string(rune('a'+rng.IntN(26))), 1+rng.IntN(200))
+				if rng.IntN(3000) == 0 {
+					payload = "bomb"
+				}
+				if _, err := s.Broker().Publish(subscribeChannels[rng.IntN(3)], []byte(payload)); err != nil && !errors.Is(err, pubsub.ErrBacklog) {
+					t.Errorf("Publish: %v", err)
+				}
+				if rng.IntN(4) == 0 {
+					time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
+				}
+			}
+		})
+	}
+	var lives, got atomic.Int64
+	for i := range 10 {
+		living.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, 100+uint64(i)))
+			for time.Now().Before(end) && !t.Failed() {
+				c, err := net.Dial("tcp", ln.Addr().String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				p := &subscribePeer{t: t, c: c, rng: rng, r: bufio.NewReader(c), subs: map[string]*subscribeStream{}, streams: map[string]*subscribeStream{}}
+				got.Add(int64(p.life(rng.IntN(3) == 0)))
+				c.Close()
+				lives.Add(1)
+			}
+		})
+	}
+	living.Wait()
+	done.Store(true)
+	publishing.Wait()
+	until(t, "all connections are gone", func() bool { return s.Count() == 0 })
+	until(t, "nothing is left", func() bool {
+		st := s.Broker().Stats()
+		return st.Subscriptions == 0 && st.Waiting == 0 && st.Channels == 0 && st.Patterns == 0
+	})
+	t.Logf("%d lives, %d messages, closed: %v", lives.Load(), got.Load(), s.Stats().Closed)
+}
+
+// noBuffersLeft looks, when the System that is started after it has ended, whether all buffers came back.
+func noBuffersLeft(t testing.TB) {
+	buffers := reactor.LiveBuffers()
+	t.Cleanup(func() {
+		if n := reactor.LiveBuffers(); n != buffers && !t.Failed() {
+			t.Errorf("left behind: %d buffers", n-buffers)
+		}
+	})
+}
