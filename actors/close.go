@@ -154,8 +154,11 @@ func (c *Conn) farewell(x *extra) {
 	if c.protocol == nil && x.dial != nil && !x.dial.reported {
 		x.dial.reported = true
 		c.callback = inFactory
-		c.protocol = c.config.factory()
+		p := c.config.factory()
 		c.callback = none
+		c.cell.Lock()
+		c.protocol = p
+		c.cell.Unlock()
 	}
 	dialled := x.dial != nil
 	if c.protocol == nil || x.farewell || !c.greeted && !dialled {

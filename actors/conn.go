@@ -19,7 +19,7 @@ type Conn struct {
 	// that runs the connection's turn, and to Settle, which never runs beside a turn.
 	cell     reactor.Cell
 	config   *connConfig
-	protocol Protocol                // the turn's
+	protocol Protocol                // the turn's; others may look at it with the mutex
 	out      *reactor.Outbound       // guarded; nil while there is nothing to write and no turn is under way
 	tail     *reactor.Buffer         // the turn's: what OnData left
 	address  atomic.Pointer[mailbox] // set once, when it is first asked for
@@ -133,7 +133,8 @@ type extra struct {
 
 	timers        map[*Timer]struct{}            // guarded: those that were started and have not finished
 	subscriptions *subscription                  // guarded: the newest of a list
-	encoder       atomic.Pointer[pubsub.Encoder] // stored by the turn with the mutex: the protocol's
+	encoder       atomic.Pointer[pubsub.Encoder] // stored with the mutex: the protocol's
+	framed        bool                           // guarded: encoder was stored
 	ownerID       atomic.Uint64                  // stored with the mutex: a pubsub.OwnerID, or 0
 	handed        atomic.Int64                   // deliveries in the mailbox
 	handedBytes   atomic.Int64                   // the same in bytes

@@ -32,7 +32,7 @@ type SubscribeOptions struct {
 }
 
 // A Framer is a Protocol with a wire format of its own for published messages: see SubscribeOptions.Encoder. It is asked
-// when it takes a connection over.
+// when it takes a connection over or when that first subscribes, perhaps on another goroutine; it answers always the same.
 type Framer interface {
 	Encoder() *pubsub.Encoder
 }
@@ -104,7 +104,7 @@ func (c *Conn) Subscribe(name string, o SubscribeOptions) (*pubsub.Subscription,
 	if o.Handler != nil || o.Encoder != nil || o.OnUnsubscribed != nil {
 		s.how = &handling{o.Handler, o.Encoder, o.OnUnsubscribed}
 	}
-	c.lockedMore()
+	c.frame()
 	broker := c.config.system.broker
 	err := broker.Attach(&s.Subscription, name, s, c.cell.Loop(), pubsub.SubscribeOptions{
 		Pattern: o.Pattern, Filter: o.Filter, After: o.After, From: o.From, Last: o.Last, Member: o.Member, Events: o.Events,
@@ -126,6 +126,31 @@ func (c *Conn) Subscribe(name string, o SubscribeOptions) (*pubsub.Subscription,
 	}
 	x.subscriptions = s
 	return &s.Subscription, nil
+}
+
+// frame sees to it that extra has the protocol's encoder. Connections that subscribe to nothing need none.
+func (c *Conn) frame() {
+	c.cell.Lock()
+	x, p := c.more(), c.protocol
+	framed := x.framed
+	c.cell.Unlock()
+	if framed || p == nil {
+		return // if there is no protocol yet, adopt finds extra
+	}
+	encoder := encoderOf(p)
+	c.cell.Lock()
+	defer c.cell.Unlock()
+	if !x.framed { // else another protocol has taken over meanwhile
+		x.encoder.Store(encoder)
+		x.framed = true
+	}
+}
+
+func encoderOf(p Protocol) *pubsub.Encoder {
+	if f, ok := p.(Framer); ok {
+		return f.Encoder()
+	}
+	return nil
 }
 
 // unlink takes the subscription out of the connection's list. With the mutex.

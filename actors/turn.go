@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/troupe-go/troupe/pubsub"
 	"github.com/troupe-go/troupe/reactor"
 	"github.com/troupe-go/troupe/supervision"
 	"golang.org/x/sys/unix"
@@ -177,18 +176,16 @@ func (c *Conn) swap() {
 
 // adopt makes p the connection's protocol.
 func (c *Conn) adopt(p Protocol) {
-	c.protocol = p
 	b, ok := p.(Blocker)
 	c.blocking = ok && b.Blocking()
-	var encoder *pubsub.Encoder
-	if f, ok := p.(Framer); ok {
-		encoder = f.Encoder()
+	encoder := encoderOf(p)
+	c.cell.Lock()
+	c.protocol = p
+	if x := c.extra.Load(); x != nil {
+		x.encoder.Store(encoder)
+		x.framed = true
 	}
-	if encoder != nil || c.extra.Load() != nil {
-		c.cell.Lock()
-		c.more().encoder.Store(encoder)
-		c.cell.Unlock()
-	}
+	c.cell.Unlock()
 }
 
 // establish takes a connection from its beginning to OnOpen.
