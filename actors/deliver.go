@@ -15,9 +15,12 @@ type delivery struct {
 func (d *delivery) release() {
 	x := d.conn.extra.Load()
 	x.handed.Add(-1)
-	x.handedBytes.Add(-int64(len(d.message.Payload())))
+	x.handedBytes.Add(-deliverySize(d.message))
 	d.message.Release()
 }
+
+// deliverySize is what a message in the mailbox is charged.
+func deliverySize(m *pubsub.Message) int64 { return int64(len(m.Payload())) + 256 }
 
 // Deliver implements pubsub.Subscriber, in the turn of the broker's hub on the connection's loop.
 func (s *subscription) Deliver(_ *pubsub.Subscription, run *pubsub.Run) (dropped int) {
@@ -39,14 +42,15 @@ func (s *subscription) hand(run *pubsub.Run) (dropped int) {
 	items := make([]delivery, len(messages))
 	c.cell.Lock()
 	for i, m := range messages {
-		size := int64(len(m.Payload()))
+		size := deliverySize(m)
 		waiting := x.handedBytes.Load()
-		if waiting > 0 && waiting+size > int64(c.config.MaxMailboxBytes) || c.flags.Load()&flagsEnd != 0 {
+		if x.handed.Load() >= int64(c.config.MaxMailbox) || waiting > 0 && waiting+size > int64(c.config.MaxMailboxBytes) ||
+			c.flags.Load()&flagsEnd != 0 {
 			dropped++
 			continue
 		}
 		items[i] = delivery{s, m}
-		if c.cell.Push(&items[i], c.config.MaxMailbox) != nil {
+		if c.cell.Push(&items[i], 0) != nil {
 			dropped++
 			continue
 		}
@@ -112,9 +116,12 @@ func (s *subscription) write(run *pubsub.Run) (dropped int) {
 // writeEach appends frames one by one, as far as the connection's policy has them. With the mutex; what is gone for
 // them is to be released without.
 func (c *Conn) writeEach(frames []reactor.Piece) (gone []*reactor.Buffer, dropped int) {
-	for _, p := range frames {
+	for i, p := range frames {
 		if len(p.Bytes) == 0 {
 			continue
+		}
+		if c.flags.Load()&flagsEnd != 0 { // one did not fit, and the policy is Disconnect: no hole before the end
+			return gone, dropped + len(frames) - i
 		}
 		old, err := c.admit(len(p.Bytes), "")
 		gone = append(gone, old...)
@@ -122,27 +129,50 @@ func (c *Conn) writeEach(frames []reactor.Piece) (gone []*reactor.Buffer, droppe
 			dropped++
 			continue
 		}
-		c.out.AppendPiece(p)
+		if p.Sparse() {
+			c.out.Append(p.Bytes, true) // a copy, lest it keeps its neighbours
+		} else {
+			c.out.AppendPiece(p)
+		}
 	}
 	return gone, dropped
 }
 
-// Room implements pubsub.Patient: a part of a history comes when what came before is out of the way.
-func (s *subscription) Room(*pubsub.Subscription) (messages, bytes int) {
+// Room implements pubsub.Patient: a part of a history comes when what came before is out of the way, and as much as fits.
+func (s *subscription) Room(_ *pubsub.Subscription, next *pubsub.Run) (messages int) {
 	c := s.conn
 	x := c.extra.Load()
+	var frames []reactor.Piece
+	if s.how == nil || s.how.handler == nil {
+		frames = next.Frames(s.encoder()).Each
+	}
 	c.cell.Lock()
 	defer c.cell.Unlock()
 	if c.out.Charge() > 0 || x.handed.Load() > 0 || c.flags.Load()&flagsEnd != 0 {
 		x.patient = append(x.patient, s)
 		c.flags.Or(flagReplay)
-		return 0, 0
+		return 0
 	}
-	if s.how != nil && s.how.handler != nil {
-		return c.config.MaxMailbox, c.config.MaxMailboxBytes
+	// A handler may write as much as it gets.
+	most, bytes := c.config.MaxMailbox, min(c.config.MaxMailboxBytes, c.config.MaxOutbound/2)
+	if frames != nil {
+		bytes = c.config.MaxOutbound
 	}
-	return c.config.MaxOutbound, c.config.MaxOutbound / 2
+	for i, m := range next.Messages() {
+		size := int(deliverySize(m))
+		if frames != nil {
+			size = len(frames[i].Bytes) + outboundCost
+		}
+		if bytes -= size; messages == most || bytes < 0 && messages > 0 {
+			break
+		}
+		messages++
+	}
+	return messages
 }
+
+// outboundCost is at least what a message in the outbound queue is charged beyond its bytes.
+const outboundCost = 64
 
 // replayOn asks for more of the histories when there is room.
 func (c *Conn) replayOn() {

@@ -60,5 +60,11 @@ func (c *Conn) reason() (Reason, bool) {
 func (s *System) run(g *reactor.Group) {
 	s.group = g
 	s.deferred = newDuty(s)
-	s.broker, _ = pubsub.New(g, s.options.PubSub) // the options were looked at before
+	o := s.options.PubSub
+	if o.OnFailure == nil {
+		o.OnFailure = func(where string, value any, stack []byte) {
+			s.log.Error("troupe: pub/sub: panic", "in", where, "panic", value, "stack", string(stack))
+		}
+	}
+	s.broker, _ = pubsub.New(g, o) // the options were looked at before
 }

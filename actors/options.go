@@ -87,10 +87,12 @@ type ConnOptions struct {
 	SlowPolicy SlowPolicy
 	// MaxUnconsumed is how many bytes OnData may leave unconsumed. Zero means 1 MiB; at most 1 GiB.
 	MaxUnconsumed int
-	// MaxMailbox is how many messages may wait for the connection. Zero means 10,000.
+	// MaxMailbox is how many messages may wait for the connection, and how many published ones for the handlers of its
+	// subscriptions. Zero means 10,000.
 	MaxMailbox int
-	// MaxMailboxBytes is how many bytes of published messages may wait for the handlers of its subscriptions; one message
-	// may be larger. What comes above that is dropped, and counted by pubsub.Subscription.Dropped. Zero means 16 MiB.
+	// MaxMailboxBytes is how many bytes the published messages may have, 256 for each counted in; one alone may be larger.
+	// What comes above MaxMailbox or MaxMailboxBytes is dropped, and counted by pubsub.Subscription.Dropped. Zero means
+	// 16 MiB.
 	MaxMailboxBytes int
 	// IdleTimeout is the initial value of Conn.SetTimeout. Zero means never.
 	IdleTimeout time.Duration

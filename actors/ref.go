@@ -103,4 +103,10 @@ func (c *Conn) Send(msg any) error {
 	return c.send(msg)
 }
 
-func (c *Conn) send(item any) error { return c.mailError(c.cell.Post(item, c.config.MaxMailbox)) }
+func (c *Conn) send(item any) error {
+	most := c.config.MaxMailbox
+	if x := c.extra.Load(); x != nil {
+		most += int(x.handed.Load()) // deliveries have a bound of their own
+	}
+	return c.mailError(c.cell.Post(item, most))
+}

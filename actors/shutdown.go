@@ -92,7 +92,7 @@ func (s *System) shutdown(ctx context.Context) error {
 	s.endTimers(ctx)
 	s.hooks.stop(s)
 	s.over.Store(true)
-	s.broker.Close()
+	s.closeBroker(ctx)
 	if err := s.group.Stop(ctx); err != nil {
 		if failure == nil {
 			failure = &ShutdownError{Err: errors.Join(ctx.Err(), errStuck)}
@@ -104,6 +104,20 @@ func (s *System) shutdown(ctx context.Context) error {
 		return nil
 	}
 	return failure
+}
+
+// closeBroker closes the Broker. An engine that does not let go is left behind.
+func (s *System) closeBroker(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		s.broker.Close()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.log.Error("troupe: an engine of the broker has not let go", "error", ctx.Err())
+	}
 }
 
 // abortAll closes every connection now.

@@ -20,15 +20,16 @@ type SubscribeOptions struct {
 	// or the connection ends.
 	OnUnsubscribed func(*Conn, *pubsub.Subscription)
 
-	// These are as in pubsub.SubscribeOptions.
+	// These are as in pubsub.SubscribeOptions. After, From, Last and Member belong to one channel: they go neither with
+	// Pattern nor with Filter.
 
 	Pattern bool             // the name is a glob pattern
 	Filter  int16            // only messages with the same filter
-	After   *pubsub.Position // replay what came after this
+	After   *pubsub.Position // replay what came after this; it is copied
 	From    time.Time        // replay what was published since then
 	Last    int              // replay so many of the last messages
 	Member  *pubsub.Member   // who is present by this subscription
-	Events  bool             // messages that say who joined and left, too
+	Events  bool             // messages that say who joined and left, too, if there is a Handler or the Encoder writes them
 }
 
 // A Framer is a Protocol with a wire format of its own for published messages: see SubscribeOptions.Encoder. It is asked
@@ -99,6 +100,9 @@ func (c *Conn) Subscriptions() (all []*pubsub.Subscription) {
 func (c *Conn) Subscribe(name string, o SubscribeOptions) (*pubsub.Subscription, error) {
 	if c.Closed() {
 		return nil, ErrClosed
+	}
+	if o.Handler != nil && o.Encoder != nil {
+		return nil, badOption("Encoder", "with Handler")
 	}
 	s := &subscription{conn: c}
 	if o.Handler != nil || o.Encoder != nil || o.OnUnsubscribed != nil {

@@ -80,7 +80,7 @@ func newSystem(o Options) (*System, error) {
 		return nil, badOption("MaxTasks", o.MaxTasks)
 	}
 	if err := o.PubSub.Validate(); err != nil {
-		return nil, fmt.Errorf("actors: %w: %w", err, ErrBadOption)
+		return nil, fmt.Errorf("actors: %w", err)
 	}
 	for o.Node == 0 {
 		o.Node = rand.Uint32()

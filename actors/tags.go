@@ -66,6 +66,7 @@ func (c *Conn) setTag(tag string, take bool) (loser *Conn, err error) {
 	}
 	if have != nil && have.Closed() { // its end is under way
 		have.dropTag(tag)
+		delete(s.conns, tag)
 		have = nil
 	}
 	if have != nil && !take {

@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"hash/maphash"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -31,8 +32,10 @@ type Broker struct {
 	free   map[*callback]struct{} // guarded by freeMu
 
 	closed       atomic.Bool
+	patternCount atomic.Int64
 	historyBytes atomic.Int64
 	unkept       atomic.Uint64
+	unheard      atomic.Uint64 // published with a filter that nobody has used
 	forgotten    atomic.Uint64
 	carried      atomic.Uint64
 	uncarried    atomic.Uint64
@@ -96,10 +99,10 @@ func (b *Broker) SetHistory(list []HistoryRule) error {
 	return nil
 }
 
-// ruleFor is the rule for a channel's history, or nil.
-func (b *Broker) ruleFor(name string) *HistoryRule {
-	r := b.rules.Load()
-	if r == nil {
+// ruleFor is the rule for a channel's history, or nil. With a filter there is none.
+func (s *space) ruleFor(name string) *HistoryRule {
+	r := s.broker.rules.Load()
+	if r == nil || s.filter != 0 {
 		return nil
 	}
 	first := -1
@@ -114,6 +117,15 @@ func (b *Broker) ruleFor(name string) *HistoryRule {
 	return &r.list[first]
 }
 
+// report tells of a panic.
+func (b *Broker) report(where string, value any) {
+	if b.options.OnFailure == nil {
+		return
+	}
+	defer func() { recover() }() // it is the last resort
+	b.options.OnFailure(where, value, debug.Stack())
+}
+
 // wake gives turns to hubs for which post said so.
 func (b *Broker) wake(hubs hubBits) {
 	for i := range hubs.each {
@@ -122,8 +134,8 @@ func (b *Broker) wake(hubs hubBits) {
 }
 
 // Close ends the Broker: publishing and subscribing are refused from now on, engines are detached, and the
-// subscriptions of functions and Go channels are cancelled. What was published is delivered. Connections cancel theirs
-// when they end.
+// subscriptions of functions and Go channels are cancelled. What was published is delivered, except that a Go channel gets
+// no more than it has room for. Connections cancel theirs when they end.
 func (b *Broker) Close() {
 	if b.closed.Swap(true) {
 		return

@@ -46,8 +46,8 @@ func (b *Broker) Subscribe(name string, f func(*Message), o SubscribeOptions) (*
 
 // SubscribeChan is Subscribe with a Go channel of the given capacity instead of a function. It is closed after the last
 // message. Messages that come out of it own their bytes: they need no Release and are valid for ever. When the reader
-// does not keep up, SubscribeOptions.MaxWaiting messages wait, and then they are dropped. Cancel ends the sending at once;
-// what has not been read by then is dropped.
+// does not keep up, SubscribeOptions.MaxWaiting messages wait, and then they are dropped. Cancel and Broker.Close wait for
+// no reader: of what waits then the channel gets what it has capacity for, and the rest is dropped.
 func (b *Broker) SubscribeChan(name string, capacity int, o SubscribeOptions) (*Subscription, <-chan *Message, error) {
 	if capacity < 0 {
 		return nil, nil, badOption("capacity", capacity)
@@ -55,7 +55,10 @@ func (b *Broker) SubscribeChan(name string, capacity int, o SubscribeOptions) (*
 	o.Blocking = true
 	c := &callback{ch: make(chan *Message, capacity), quit: make(chan struct{}), options: o}
 	s, err := b.subscribe(name, c)
-	return s, c.ch, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, c.ch, nil
 }
 
 func (b *Broker) subscribe(name string, c *callback) (*Subscription, error) {
@@ -115,15 +118,22 @@ func (c *callback) wake(run *Run) {
 	}
 }
 
-// Room implements Patient.
-func (c *callback) Room(*Subscription) (messages, bytes int) {
+// Room implements Patient: a part of a history comes when the one before it is served.
+func (c *callback) Room(_ *Subscription, next *Run) (messages int) {
 	c.cell.Lock()
 	defer c.cell.Unlock()
-	if c.waiting > 0 { // the last part
+	if c.waiting > 0 {
 		c.patient = true
-		return 0, 0
+		return 0
 	}
-	return c.options.MaxWaiting, c.options.MaxWaitingBytes
+	bytes := c.options.MaxWaitingBytes
+	for _, m := range next.Messages() {
+		if bytes -= m.size(); messages == c.options.MaxWaiting || bytes < 0 && messages > 0 {
+			break
+		}
+		messages++
+	}
+	return messages
 }
 
 // Unsubscribed implements Subscriber.
@@ -143,8 +153,11 @@ func (c *callback) Turn(w *reactor.Worker, events reactor.Events) (out reactor.O
 			return
 		}
 		c.calling = false
-		recover() // nil if the function has ended the goroutine, which goes on ending
-		c.subscription.hub.failures.Add(1)
+		value := recover()
+		if value == nil {
+			value = errGoexit // the goroutine goes on ending
+		}
+		c.subscription.hub.recoverFrom("subscription's function", value)
 		c.cell.Lock()
 		out = c.cell.End(true, false)
 		c.cell.Unlock()
@@ -188,18 +201,24 @@ func (c *callback) serve() {
 	c.calling = false
 }
 
-// send waits for the reader.
+// send waits for the reader, until the subscription is cancelled; then it sends only what the channel has room for.
 func (c *callback) send(m *Message) {
+	o := m.owned()
 	select {
-	case <-c.quit:
-		c.subscription.dropped.Add(1)
+	case c.ch <- o:
 		return
 	default:
 	}
 	select {
-	case c.ch <- m.owned():
+	case c.ch <- o:
 	case <-c.quit:
-		c.subscription.dropped.Add(1)
+		select {
+		case c.ch <- o:
+		default:
+			c.subscription.dropped.Add(1)
+			c.subscription.hub.dropped.Add(1)
+			c.subscription.hub.delivered.Add(^uint64(0)) // it was counted too early
+		}
 	}
 }
 

@@ -11,7 +11,6 @@ type channelActor struct {
 	cell    reactor.Cell
 	broker  *Broker
 	name    string
-	filter  int16
 	pid     *actor.PID
 	invoker actor.MessageInvoker
 }
@@ -68,14 +67,23 @@ func (a *channelActor) Turn(w *reactor.Worker, events reactor.Events) reactor.Ou
 			break
 		}
 		w.Counters.Messages++
-		if p, ok := actor.UnwrapEnvelopeMessage(item).(Publication); ok {
-			p.Channel, p.Filter = a.name, a.filter
-			a.broker.Send(p) // what is refused is counted
-		}
+		a.serve(item)
 	}
 	a.cell.Lock()
 	defer a.cell.Unlock()
 	return a.cell.End(false, false)
+}
+
+// serve publishes a Publication. What else comes is counted.
+func (a *channelActor) serve(item any) {
+	defer a.broker.hubs[0].recovered("Publication.Exclude")
+	p, ok := actor.UnwrapEnvelopeMessage(item).(Publication)
+	if !ok {
+		a.broker.deadLetters.Add(1)
+		return
+	}
+	p.Channel, p.Filter = a.name, 0
+	a.broker.Send(p) // what is refused is counted
 }
 
 func (a *channelActor) close() {
@@ -83,10 +91,7 @@ func (a *channelActor) close() {
 	unserved := a.cell.Close()
 	a.cell.Unlock()
 	for _, item := range unserved {
-		if p, ok := actor.UnwrapEnvelopeMessage(item).(Publication); ok {
-			p.Channel, p.Filter = a.name, a.filter
-			a.broker.Send(p)
-		}
+		a.serve(item)
 	}
 	a.invoker.InvokeSystemMessage(&actor.Stop{})
 }

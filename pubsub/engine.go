@@ -61,17 +61,7 @@ func (in *Inlet) Topics(f func(Topic)) {
 // of each part before, with its lock; f is called with the lock too.
 func (s *space) eachTopic(f func(Topic), locked func(*[]*Inlet)) {
 	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		if locked != nil {
-			locked(&sh.engines)
-		}
-		for _, t := range sh.topics {
-			if t.count.Load() > 0 {
-				f(Topic{Name: t.name})
-			}
-		}
-		sh.mu.Unlock()
+		s.shards[i].eachTopic(f, locked)
 	}
 	p := &s.patterns
 	p.mu.Lock()
@@ -82,6 +72,30 @@ func (s *space) eachTopic(f func(Topic), locked func(*[]*Inlet)) {
 	for name := range p.byName {
 		f(Topic{Name: name, Pattern: true})
 	}
+}
+
+func (sh *shard) eachTopic(f func(Topic), locked func(*[]*Inlet)) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if locked != nil {
+		locked(&sh.engines)
+	}
+	for _, t := range sh.topics {
+		if t.count.Load() > 0 {
+			f(Topic{Name: t.name})
+		}
+	}
+}
+
+// subscribe tells the engine. One that panics must not leave a lock behind.
+func (in *Inlet) subscribe(t Topic) {
+	defer in.broker.hubs[0].recovered("Engine.Subscribe")
+	in.engine.Subscribe(t)
+}
+
+func (in *Inlet) unsubscribe(t Topic) {
+	defer in.broker.hubs[0].recovered("Engine.Unsubscribe")
+	in.engine.Unsubscribe(t)
 }
 
 // AttachEngine attaches an engine: it is told of all subscriptions that there are, and of every change from then on. Several
@@ -100,7 +114,7 @@ func (b *Broker) AttachEngine(e Engine) error {
 	if err := e.Attached(in); err != nil {
 		return fmt.Errorf("pubsub: attach engine: %w", err)
 	}
-	b.plain.eachTopic(e.Subscribe, func(engines *[]*Inlet) { *engines = append(*engines, in) })
+	b.plain.eachTopic(in.subscribe, func(engines *[]*Inlet) { *engines = append(*engines, in) })
 	inlets = append(slices.Clone(inlets), in)
 	b.engines.Store(&inlets)
 	return nil
@@ -131,6 +145,7 @@ func (b *Broker) detach(in *Inlet) {
 	in.carrying.Lock()
 	in.detached = true
 	in.carrying.Unlock()
+	defer in.broker.hubs[0].recovered("Engine.Detached")
 	in.engine.Detached()
 }
 
@@ -175,9 +190,14 @@ func (in *Inlet) carry(p *Publication) {
 	if in.detached {
 		return
 	}
-	if in.engine.Publish(p.Channel, p.Payload) != nil {
-		in.broker.uncarried.Add(1)
-		return
-	}
-	in.broker.carried.Add(1)
+	taken := false
+	defer func() {
+		if taken {
+			in.broker.carried.Add(1)
+		} else {
+			in.broker.uncarried.Add(1)
+		}
+	}()
+	defer in.broker.hubs[0].recovered("Engine.Publish")
+	taken = in.engine.Publish(p.Channel, p.Payload) == nil
 }

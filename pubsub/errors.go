@@ -3,6 +3,8 @@ package pubsub
 import (
 	"errors"
 	"fmt"
+
+	"github.com/troupe-go/troupe/reactor"
 )
 
 // Limits (feature S2).
@@ -34,10 +36,12 @@ var (
 	// ErrMembers: the channel has Options.MaxMembers members.
 	ErrMembers = errors.New("pubsub: channel has too many members")
 	// ErrBadOption: an option is out of its range, or does not go with another one.
-	ErrBadOption = errors.New("option out of range")
+	ErrBadOption = reactor.ErrBadOption
 	// ErrEngine: the engine is attached already, or is not.
 	ErrEngine = errors.New("pubsub: engine")
 )
+
+var errGoexit = errors.New("runtime.Goexit was called")
 
 func checkName(name string, filter int16) error {
 	if len(name) > MaxName || name == "" && filter == 0 {

@@ -94,7 +94,7 @@ func ExampleSubscribeOptions_after() {
 	}
 	broker.Publish("room.1", []byte("a"))
 	broker.Publish("room.1", []byte("b"))
-	position := read(pubsub.Position{}) // the zero Position is before everything
+	position := read(pubsub.Position{}) // the zero Position is before everything that there is
 	for _, text := range []string{"c", "d", "e", "f"} {
 		broker.Publish("room.1", []byte(text))
 	}

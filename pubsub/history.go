@@ -15,9 +15,11 @@ func (h *history) len() int { return len(h.ring) - h.head }
 
 func (h *history) at(i int) *Message { return h.ring[h.head+i] }
 
-// admit makes room for a message by giving up the oldest ones, takes it, and reports whether there was room: then the
+// admit makes room for a message by giving up the oldest ones, and the histories of channels that nobody has subscribed
+// to, takes it, and reports whether there was room: then the
 // history has taken over a reference. If there was none it is empty: what it had would have a hole.
 func (h *history) admit(b *Broker, m *Message) bool {
+	t := m.audience
 	size := m.size()
 	if h.rule.Age > 0 {
 		h.expire(b, m.Time)
@@ -30,11 +32,14 @@ func (h *history) admit(b *Broker, m *Message) bool {
 		return false
 	}
 	for !b.reserveHistory(size) {
-		if h.len() == 0 {
+		switch {
+		case t.space.giveUp(t.space.shard(t.name), t):
+		case h.len() > 0:
+			h.drop(b)
+		default:
 			b.unkept.Add(1)
 			return false
 		}
-		h.drop(b)
 	}
 	h.bytes += size
 	if h.head > 32 && h.head > len(h.ring)/2 {
@@ -42,6 +47,7 @@ func (h *history) admit(b *Broker, m *Message) bool {
 		clear(h.ring[n:])
 		h.ring, h.head = h.ring[:n], 0
 	}
+	m.keeper = b
 	h.ring = append(h.ring, m.Retain())
 	return true
 }
@@ -86,7 +92,7 @@ func (h *history) expire(b *Broker, now int64) {
 // reconsider applies the broker's rules anew. With the shard's lock.
 func (t *topic) reconsider() {
 	b := t.space.broker
-	rule := b.ruleFor(t.name)
+	rule := t.space.ruleFor(t.name)
 	switch {
 	case rule == nil && t.history != nil:
 		t.history.empty(b)

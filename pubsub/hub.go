@@ -68,24 +68,25 @@ func newHub(b *Broker, l *reactor.Loop) *hub {
 func (h *hub) hasRoom(size int) bool {
 	h.cell.Lock()
 	defer h.cell.Unlock()
-	return h.room(size)
+	return h.free(size)
 }
 
-// room is hasRoom with the mutex.
-func (h *hub) room(size int) bool {
+// free is hasRoom with the mutex.
+func (h *hub) free(size int) bool {
 	o := &h.broker.options
-	return h.messages == 0 || h.messages < o.MaxBacklog && h.bytes+size+messageCost <= o.MaxBacklogBytes
+	return h.messages == 0 || h.messages < o.MaxBacklog && h.bytes+size <= o.MaxBacklogBytes
 }
 
-// take appends a message and reports whether the caller has to call the cell's Wake. If it has no payload yet, it gets a
-// copy, unless there is no room. With the lock of the channel's shard.
-func (h *hub) take(m *Message, payload []byte) (wake, ok bool) {
+// take appends a message and reports whether the caller has to call the cell's Wake. If look is set, it looks for room
+// before, and reports whether there was. If the message has no payload yet, it gets a copy. With the lock of the
+// channel's shard.
+func (h *hub) take(m *Message, payload []byte, look bool) (wake, ok bool) {
 	h.cell.Lock()
 	defer h.cell.Unlock()
+	if look && !h.free(sizeOf(m.Channel, len(payload))) {
+		return false, false
+	}
 	if m.payload.Buffer == nil && m.Kind == Data {
-		if !h.room(len(payload)) {
-			return false, false
-		}
 		m.payload = h.burst.hold(m.audience, payload)
 	} else {
 		h.burst.end()
@@ -119,7 +120,7 @@ func (h *hub) Turn(w *reactor.Worker, events reactor.Events) (out reactor.Outcom
 			return
 		}
 		// A subscriber ended the goroutine (runtime.Goexit), which goes on ending: the next turn has to be asked for.
-		h.failures.Add(1)
+		h.recoverFrom("subscriber", errGoexit)
 		h.run.wake()
 		w.Abandoned = h.end()
 	}()
@@ -254,12 +255,11 @@ func (m *Message) goesWith(o *Message) bool {
 func (h *hub) deliver(budget *int) {
 	delivered, dropped := 0, 0
 	defer func() {
-		if recover() != nil {
-			h.failures.Add(1)
-		}
+		*budget-- // also for nobody, and if somebody panics
 		h.delivered.Add(uint64(delivered))
 		h.dropped.Add(uint64(dropped))
 	}()
+	defer h.recovered("Deliver")
 	exclude := h.run.messages[0].exclude // that of all
 	if h.replay != nil {
 		exclude = 0 // what is replayed was chosen for its subscriber
@@ -270,6 +270,7 @@ func (h *hub) deliver(budget *int) {
 			s := list[h.next]
 			h.next++ // before it is told: if it panics or never returns, it has had its chance
 			if exclude != 0 && s.owner() == exclude {
+				*budget--
 				continue
 			}
 			lost := s.subscriber.Deliver(s, &h.run)
@@ -308,16 +309,21 @@ func (h *hub) remove(s *Subscription) {
 		}
 		m.replay, m.left = nil, true
 	}
-	defer func() {
-		if recover() != nil {
-			h.failures.Add(1)
-		}
-	}()
+	defer h.recovered("Unsubscribed")
 	s.subscriber.Unsubscribed(s)
 }
 
-// failed counts an encoder that panicked.
-func (h *hub) failed() { h.failures.Add(1) }
+// recovered ends a panic of foreign code. It is to be deferred.
+func (h *hub) recovered(where string) { h.recoverFrom(where, recover()) }
+
+// recoverFrom counts and reports a panic with the given value, unless it is nil.
+func (h *hub) recoverFrom(where string, value any) {
+	if value == nil {
+		return
+	}
+	h.failures.Add(1)
+	h.broker.report(where, value)
+}
 
 // Settle implements reactor.Turner.
 func (h *hub) Settle(*reactor.Loop) {}

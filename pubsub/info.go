@@ -44,6 +44,7 @@ func (b *Broker) Stats() Stats {
 		Forgotten:    b.forgotten.Load(),
 		Uncarried:    b.uncarried.Load(),
 		Lost:         b.deadLetters.Load(),
+		Published:    b.unheard.Load(),
 		Glob:         b.plain.patterns.index.Stats(),
 	}
 	for _, h := range b.hubs {
@@ -63,8 +64,8 @@ func (b *Broker) Stats() Stats {
 			sh := &s.shards[i]
 			sh.mu.Lock()
 			out.Published += sh.published
-			out.IdleChannels += sh.idle
-			out.Channels += len(sh.topics) - sh.idle
+			out.IdleChannels += sh.idle.len
+			out.Channels += len(sh.topics) - sh.idle.len
 			for _, t := range sh.topics {
 				out.Subscriptions += int(t.count.Load())
 				out.Members += len(t.members)
@@ -115,7 +116,7 @@ func (sh *shard) infos(second int64) (list []ChannelInfo) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for _, t := range sh.topics {
-		if !t.idle {
+		if t.list != &sh.idle {
 			list = append(list, t.info(second))
 		}
 	}
@@ -124,11 +125,13 @@ func (sh *shard) infos(second int64) (list []ChannelInfo) {
 
 // Channel describes one channel. It is the zero value, but for the name, if there is nothing to know.
 func (b *Broker) Channel(name string, filter int16) ChannelInfo {
-	sh := b.space(filter).shard(name)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if t := sh.topics[name]; t != nil {
-		return t.info(b.second.Load())
+	if s := b.spaceIf(filter); s != nil {
+		sh := s.shard(name)
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		if t := sh.topics[name]; t != nil {
+			return t.info(b.second.Load())
+		}
 	}
 	return ChannelInfo{Name: name, Filter: filter}
 }

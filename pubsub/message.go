@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +23,12 @@ const (
 	Gap
 )
 
-func (k Kind) String() string { return [...]string{"data", "joined", "left", "gap"}[k] }
+func (k Kind) String() string {
+	if names := [...]string{"data", "joined", "left", "gap"}; int(k) < len(names) {
+		return names[k]
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
 
 // A Position is a place in the stream of a channel's messages.
 type Position struct {
@@ -30,6 +36,17 @@ type Position struct {
 	Epoch uint64
 	// Sequence counts the messages of an epoch, from 1.
 	Sequence uint64
+}
+
+// String is like "5f3c09aa17b3c2d1:1007": epoch and sequence. ParsePosition reads it.
+func (p Position) String() string { return fmt.Sprintf("%016x:%d", p.Epoch, p.Sequence) }
+
+// ParsePosition reads what Position.String wrote. Anything else answers ErrBadOption.
+func ParsePosition(text string) (p Position, err error) {
+	if _, err := fmt.Sscanf(text, "%016x:%d", &p.Epoch, &p.Sequence); err != nil || p.String() != text {
+		return Position{}, badOption("Position", text)
+	}
+	return p, nil
 }
 
 // A Message is what subscribers get. It is shared: nobody may change it or its bytes. It is valid while it is being
@@ -41,8 +58,8 @@ type Message struct {
 	Filter int16
 	// Kind is Data, unless the subscription asked for more.
 	Kind Kind
-	// Position is the message's place among those of its channel on this node. That of an event is the place of the last
-	// message before it.
+	// Position is the message's place among those of its channel on this node. A Gap has that of the last message that is
+	// missing; Joined and Left have none.
 	Position
 	// Time is when it was published, in milliseconds since 1970, if the channel has a history, and else 0.
 	Time int64
@@ -56,6 +73,7 @@ type Message struct {
 	exclude  OwnerID
 	payload  reactor.Piece // its Buffer is nil if the garbage collector has the bytes
 	frames   atomic.Pointer[frames]
+	keeper   *Broker // whose budget for histories pays for the frames, or nil
 	refs     atomic.Int32
 }
 
@@ -85,7 +103,7 @@ func (m *Message) Release() {
 		if m.payload.Buffer != nil {
 			m.payload.Buffer.Release()
 		}
-		m.frames.Load().release()
+		m.frames.Load().release(m.keeper)
 	default:
 		panic("pubsub: Release of a Message more often than it was retained")
 	}
@@ -100,7 +118,9 @@ func (m *Message) owned() *Message {
 }
 
 // size is what the message is charged where bytes are bounded.
-func (m *Message) size() int { return len(m.Payload()) + messageCost }
+func (m *Message) size() int { return sizeOf(m.Channel, len(m.Payload())) }
 
-// messageCost is what a message costs beyond its payload, about.
+func sizeOf(channel string, payload int) int { return payload + len(channel) + messageCost }
+
+// messageCost is what a message costs beyond its payload and its channel's name, about.
 const messageCost = 256

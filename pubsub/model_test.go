@@ -201,6 +201,11 @@ func (r *modelRound) churn(rng *rand.Rand, quiet *atomic.Bool) {
 				resume = append(resume, s)
 			}
 		}
+		if n := len(standing); n > 0 && rng.IntN(3) == 0 {
+			if s := standing[rng.IntN(n)]; s.options.Member != nil {
+				s.subscription().SetMember(&Member{ID: fmt.Sprint("member ", rng.IntN(3))})
+			}
+		}
 		if rng.IntN(4) == 0 {
 			pause(rng, time.Millisecond)
 		}

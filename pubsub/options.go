@@ -12,13 +12,16 @@ type Options struct {
 	// large. Zero means 100,000 and 64 MiB.
 	MaxBacklog, MaxBacklogBytes int
 	// History says which channels keep what was published: the first rule whose pattern matches counts. None means that
-	// no channel does.
+	// no channel does; nor do channels with a Filter.
 	History []HistoryRule
-	// MaxHistoryBytes bounds the histories of all channels together, 256 bytes for each message counted in. Zero means
-	// 64 MiB. At the bound a channel that is published to gives up its own oldest messages, and then keeps nothing.
+	// MaxHistoryBytes bounds the histories of all channels together: payloads, names, 256 bytes for each message, and the
+	// frames that Encoders have made of them, which may exceed it for a moment. Zero means 64 MiB. At the bound
+	// channels without subscriptions give theirs up, 1/256 of all channels being looked at, then a channel that is
+	// published to its own oldest messages, and then it keeps nothing.
 	MaxHistoryBytes int
-	// MaxIdleChannels is how many channels without subscriptions are remembered, so that their sequence numbers go on.
-	// Zero means 65,536; negative means none.
+	// MaxIdleChannels is how many channels without subscriptions are remembered, so that their sequence numbers go on. A
+	// channel counts once more for every 256 bytes of its name; those with a Filter are not remembered. Zero means 65,536;
+	// negative means none.
 	MaxIdleChannels int
 	// MaxPattern is how many bytes a pattern may have, and MaxPatterns how many patterns may stand at once, however many
 	// have subscribed to each: the time to match a name grows with its length and, at worst, with the bytes of all
@@ -26,6 +29,9 @@ type Options struct {
 	MaxPattern, MaxPatterns int
 	// MaxMembers is how many members one channel may have present. Zero means 100,000.
 	MaxMembers int
+	// OnFailure is told when a function, an Encoder, a Subscriber or an Engine panics, with the value of the panic and
+	// the stack. It must not block. A System logs by default.
+	OnFailure func(where string, value any, stack []byte)
 }
 
 // A HistoryRule says how much the channels with certain names keep. At least one of Count, Bytes and Age must be given;
@@ -33,7 +39,8 @@ type Options struct {
 type HistoryRule struct {
 	// Pattern is a glob pattern of channel names.
 	Pattern string
-	// Count is how many messages are kept, Bytes how many bytes, 256 for each message counted in, and Age for how long.
+	// Count is how many messages are kept, Bytes how many bytes, with the channel's name and 256 for each message counted
+	// in, and Age for how long.
 	Count int
 	Bytes int
 	Age   time.Duration
@@ -76,7 +83,7 @@ func validateRules(rules []HistoryRule) error {
 		case len(r.Pattern) > MaxName:
 			return badOption("HistoryRule.Pattern of length", len(r.Pattern))
 		case r.Count < 0 || r.Bytes < 0 || r.Age < 0 || r.Count == 0 && r.Bytes == 0 && r.Age == 0:
-			return fmt.Errorf("pubsub: HistoryRule for %q without a bound, or a negative one: %w", r.Pattern, ErrBadOption)
+			return badOption("HistoryRule.Pattern", fmt.Sprintf("%q without a bound, or with a negative one", r.Pattern))
 		}
 	}
 	return nil
@@ -100,12 +107,12 @@ type SubscribeOptions struct {
 	Filter int16
 	// After asks for the messages after a position: those that the channel's history still has are replayed first, then
 	// the subscription goes on with what is published, without a gap and without a duplicate. If some are gone, or the
-	// channel began anew since, a Gap comes before. The zero Position means from the beginning of the history. Not for
-	// patterns.
+	// channel began anew since, a Gap comes before. The zero Position means from the beginning of the history. After, From
+	// and Last are not for patterns, and not with a Filter.
 	After *Position
-	// From asks for the messages that were published at or after this time, as the history has them. Not for patterns.
+	// From asks for the messages that were published at or after this time, as the history has them.
 	From time.Time
-	// Last asks for the last messages of the history, so many. Not for patterns.
+	// Last asks for the last messages of the history, so many.
 	Last int
 	// Member makes the subscription one of somebody who is present on the channel while it lasts: see
 	// Broker.Members and Subscription.SetMember. Not for patterns, and not with a Filter.
@@ -148,8 +155,8 @@ func (o *SubscribeOptions) validate(name string) error {
 		return badOption("MaxWaitingBytes", o.MaxWaitingBytes)
 	case o.Last < 0:
 		return badOption("Last", o.Last)
-	case o.Pattern && past > 0:
-		return badOption("Pattern", "with history")
+	case past > 0 && (o.Pattern || o.Filter != 0):
+		return badOption("After, From or Last", "with Pattern or Filter")
 	case o.Member != nil && (o.Pattern || o.Filter != 0):
 		return badOption("Member", "with Pattern or Filter")
 	case o.Member != nil:

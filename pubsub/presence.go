@@ -52,33 +52,34 @@ func (s *Subscription) SetMember(m *Member) error {
 			return err
 		}
 	}
+	watchers := s.audience.space.patterns.index.Match(s.audience.name)
 	sh := s.audience.space.shard(s.audience.name)
 	sh.mu.Lock()
 	if !s.live() {
 		sh.mu.Unlock()
 		return ErrClosed
 	}
-	wakes, err := sh.topics[s.audience.name].replace(s.more, m)
+	wakes, err := sh.topics[s.audience.name].replace(s.more, m, watchers)
 	sh.mu.Unlock()
 	s.hub.broker.wake(wakes)
 	return err
 }
 
 // replace is SetMember with the shard's lock.
-func (t *topic) replace(who *subscriptionMore, m *Member) (wakes hubBits, err error) {
+func (t *topic) replace(who *subscriptionMore, m *Member, watchers []*audience) (wakes hubBits, err error) {
 	old := t.members[who.member]
 	switch {
 	case m == nil:
 	case m.ID == who.member:
 		old.Member = m
 		return wakes, nil
-	case !t.mayJoin(m) && old != nil && old.Subscriptions > 1:
+	case !t.mayJoin(m) && (old == nil || old.Subscriptions > 1):
 		return wakes, ErrMembers
 	default:
-		wakes = t.join(m)
+		wakes = t.join(m, watchers)
 	}
 	if old != nil {
-		wakes.merge(t.leave(who.member))
+		wakes.merge(t.leave(who.member, watchers))
 	}
 	if who.member = ""; m != nil {
 		who.member = m.ID
@@ -101,8 +102,9 @@ func (t *topic) mayJoin(m *Member) bool {
 	return t.members[m.ID] != nil || len(t.members) < t.space.broker.options.MaxMembers
 }
 
-// join makes somebody present by one more subscription. With the shard's lock; so is leave.
-func (t *topic) join(m *Member) (wakes hubBits) {
+// join makes somebody present by one more subscription. watchers are the patterns that match the channel. With the
+// shard's lock; so is leave.
+func (t *topic) join(m *Member, watchers []*audience) (wakes hubBits) {
 	if p := t.members[m.ID]; p != nil {
 		p.Subscriptions++
 		return wakes
@@ -111,10 +113,10 @@ func (t *topic) join(m *Member) (wakes hubBits) {
 		t.members = make(map[string]*Presence)
 	}
 	t.members[m.ID] = &Presence{Member: m, Since: time.Now(), Subscriptions: 1}
-	return t.tell(Joined, m)
+	return t.tell(Joined, m, watchers)
 }
 
-func (t *topic) leave(id string) (wakes hubBits) {
+func (t *topic) leave(id string, watchers []*audience) (wakes hubBits) {
 	p := t.members[id]
 	if p.Subscriptions--; p.Subscriptions > 0 {
 		return wakes
@@ -123,16 +125,15 @@ func (t *topic) leave(id string) (wakes hubBits) {
 	if len(t.members) == 0 {
 		t.members = nil
 	}
-	return t.tell(Left, p.Member)
+	return t.tell(Left, p.Member, watchers)
 }
 
 // tell sends an event to those who want to know. It is never refused: else somebody would seem to be there for ever.
-func (t *topic) tell(kind Kind, who *Member) (wakes hubBits) {
+func (t *topic) tell(kind Kind, who *Member, patterns []*audience) (wakes hubBits) {
 	var to hubBits
 	if t.watch.Load() > 0 {
 		to.add(&t.hubs)
 	}
-	patterns := t.space.patterns.index.Match(t.name)
 	for _, a := range patterns {
 		if a.watch.Load() > 0 {
 			to.add(&a.hubs)
@@ -142,12 +143,12 @@ func (t *topic) tell(kind Kind, who *Member) (wakes hubBits) {
 		return wakes
 	}
 	m := &Message{
-		Channel: t.name, Filter: t.space.filter, Kind: kind, Position: Position{t.epoch, t.sequence}, Member: who,
+		Channel: t.name, Filter: t.space.filter, Kind: kind, Member: who,
 		audience: t, patterns: patterns,
 	}
 	m.refs.Store(int32(to.len()))
 	for i := range to.each {
-		if wake, _ := t.space.broker.hubs[i].take(m, nil); wake {
+		if wake, _ := t.space.broker.hubs[i].take(m, nil, false); wake {
 			wakes.set(i)
 		}
 	}

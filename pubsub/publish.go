@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -35,8 +36,7 @@ const (
 // An Owner has subscriptions: a connection, say.
 type Owner interface {
 	OwnerID() OwnerID
-	// Subscriptions calls f for each of its subscriptions. It must not call the Broker or a Subscription's methods, nor
-	// wait for those who do; f does neither.
+	// Subscriptions calls f, which returns at once, for each of its subscriptions.
 	Subscriptions(f func(*Subscription))
 }
 
@@ -74,7 +74,15 @@ func (b *Broker) Send(p Publication) (receivers int, err error) {
 	if err := checkName(p.Channel, p.Filter); err != nil {
 		return 0, err
 	}
-	if receivers, err = b.space(p.Filter).publish(&p); err != nil {
+	s := b.spaceIf(p.Filter)
+	if s == nil { // nobody has ever subscribed with this filter
+		if b.closed.Load() {
+			return 0, ErrClosed
+		}
+		b.unheard.Add(1)
+		return 0, nil
+	}
+	if receivers, err = s.publish(&p); err != nil {
 		return 0, err
 	}
 	if p.Filter == 0 && p.Scope == Everywhere {
@@ -87,7 +95,13 @@ func (b *Broker) Send(p Publication) (receivers int, err error) {
 func (s *space) publish(p *Publication) (receivers int, err error) {
 	b := s.broker
 	patterns := s.patterns.index.Match(p.Channel)
+	exclude, own := s.excluded(p, patterns)
 	sh := s.shard(p.Channel)
+	var copied reactor.Piece
+	if len(p.Payload) > largePayload && s.wanted(sh, p.Channel, patterns) {
+		copied = reactor.CopyPiece(p.Payload)
+		defer copied.Buffer.Release()
+	}
 	sh.mu.Lock()
 	if b.closed.Load() {
 		sh.mu.Unlock()
@@ -95,26 +109,25 @@ func (s *space) publish(p *Publication) (receivers int, err error) {
 	}
 	t := sh.topics[p.Channel]
 	if t == nil {
-		if len(patterns) == 0 && b.ruleFor(p.Channel) == nil {
+		if len(patterns) == 0 && s.ruleFor(p.Channel) == nil {
 			sh.published++
 			sh.mu.Unlock()
 			return 0, nil
 		}
 		t = s.obtain(sh, p.Channel)
 	}
+	t.list.remove(t) // until settle, so that nobody gives it up meanwhile
 	receivers, to := reach(t, patterns)
 	heard := receivers > 0 || t.history != nil
-	var exclude OwnerID
-	if p.Exclude != nil {
-		exclude = p.Exclude.OwnerID()
-		// Patterns come and go without the shard's lock: they may have been counted differently.
-		receivers = max(0, receivers-t.owned(p.Exclude, patterns))
-	}
+	receivers = max(0, receivers-own) // some may have come or gone since they were counted
 	var wakes hubBits
 	if heard {
 		m := &Message{
 			Channel: t.name, Filter: s.filter, Position: Position{t.epoch, t.sequence + 1},
 			audience: t, patterns: patterns, exclude: exclude,
+		}
+		if copied.Buffer != nil {
+			m.payload = copied
 		}
 		wakes, err = t.spread(m, to, p.Payload)
 	}
@@ -148,23 +161,34 @@ func reach(t *topic, patterns []*audience) (receivers int, to hubBits) {
 	return receivers, to
 }
 
-// owned is how many of the subscriptions that a message would reach are o's.
-func (t *topic) owned(o Owner, patterns []*audience) (n int) {
-	o.Subscriptions(func(s *Subscription) {
-		if !s.live() {
+// largePayload is the size above which a payload is copied before the locks are taken.
+const largePayload = 4 << 10
+
+// wanted reports whether a message would be delivered or kept, as of now.
+func (s *space) wanted(sh *shard, channel string, patterns []*audience) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t := sh.topics[channel]
+	return t != nil && (t.count.Load() > 0 || t.history != nil) || len(patterns) > 0 || s.ruleFor(channel) != nil
+}
+
+// excluded is who shall not get a message, and how many of its subscriptions would. Foreign code: without locks.
+func (s *space) excluded(p *Publication, patterns []*audience) (id OwnerID, own int) {
+	if p.Exclude == nil {
+		return 0, 0
+	}
+	p.Exclude.Subscriptions(func(sub *Subscription) {
+		if !sub.live() { // else it may not have an audience yet
 			return
 		}
-		if s.audience == &t.audience {
-			n++
-			return
-		}
-		for _, a := range patterns {
-			if s.audience == a {
-				n++
-			}
+		a := sub.audience
+		switch {
+		case a.space != s:
+		case a.isPat && slices.Contains(patterns, a), !a.isPat && a.name == p.Channel:
+			own++
 		}
 	})
-	return n
+	return p.Exclude.OwnerID(), own
 }
 
 // spread hands a message to hubs and history, all of them or none: if one has no room, it answers ErrBacklog. The
@@ -175,10 +199,14 @@ func (t *topic) spread(m *Message, to hubBits, payload []byte) (wakes hubBits, e
 	keep := t.history != nil
 	if n > 1 || keep { // else the one hub looks by itself
 		for i := range to.each {
-			if !b.hubs[i].hasRoom(len(payload)) {
+			if !b.hubs[i].hasRoom(sizeOf(m.Channel, len(payload))) {
 				return wakes, b.refuse(i)
 			}
 		}
+	}
+	if m.payload.Buffer != nil {
+		m.payload.Buffer.Retain()
+	} else if keep { // perhaps longer than its neighbours
 		m.payload = reactor.CopyPiece(payload)
 	}
 	m.refs.Store(int32(n))
@@ -186,13 +214,16 @@ func (t *topic) spread(m *Message, to hubBits, payload []byte) (wakes hubBits, e
 		m.Time = time.Now().UnixMilli()
 		t.history.admit(b, m)
 	}
-	if m.refs.Load() == 0 { // nobody wants it
+	if m.refs.Load() == 0 { // there was no room in the history, and nobody else wants it
 		m.payload.Buffer.Release()
 		return wakes, nil
 	}
 	for i := range to.each {
-		wake, ok := b.hubs[i].take(m, payload)
+		wake, ok := b.hubs[i].take(m, payload, n == 1 && !keep)
 		if !ok {
+			if m.payload.Buffer != nil {
+				m.payload.Buffer.Release()
+			}
 			return wakes, b.refuse(i)
 		}
 		if wake {

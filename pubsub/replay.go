@@ -9,9 +9,8 @@ import (
 // do not grow old before the subscriber's turn.
 type replay struct {
 	next   uint64     // the sequence number of the next message that is not held
-	missed uint64     // how many are missing before those that are held
 	reborn bool       // the channel began anew since the position that was asked for
-	held   []*Message // retained
+	held   []*Message // retained; a Gap may be among them
 }
 
 func (r *replay) release() {
@@ -63,12 +62,11 @@ func (t *topic) first() uint64 {
 	return t.sequence + 1
 }
 
-// A part is what a Patient takes of a replay at once.
+// A part is what a subscriber is told at once of a replay.
 type part struct {
 	subscription [1]*Subscription
-	gap          *Message // comes first, unless it is nil
-	messages     []*Message
-	caught       bool // nothing is left after it
+	messages     []*Message // that are left of it
+	caught       bool       // nothing of the replay is left after it
 }
 
 // Bounds of a part, beside the subscriber's own.
@@ -82,72 +80,81 @@ func (h *hub) startReplay(s *Subscription) {
 	if s.more == nil || s.more.replay == nil {
 		return // it has caught up, or was cancelled
 	}
-	messages, bytes := partMessages, partBytes
-	if p, ok := s.subscriber.(Patient); ok {
-		m, n := h.ask(p, s)
-		if m <= 0 {
+	r := s.more.replay
+	if len(r.held) == 0 && !s.holdMore() {
+		return
+	}
+	n := len(r.held)
+	if p, ok := s.subscriber.(Patient); ok && n > 0 {
+		if n = min(h.room(p, s, r.held), n); n <= 0 {
 			return // Ready comes
 		}
-		messages, bytes = min(m, messages), min(n, bytes)
 	}
-	h.replay = s.part(messages, bytes)
+	h.replay = &part{subscription: [1]*Subscription{s}, messages: r.held[:n:n]}
+	r.held = r.held[n:]
+	if len(r.held) == 0 {
+		h.replay.caught = s.catchUp()
+	}
 }
 
-// ask asks a Patient. One that panics has no room, and gets no more.
-func (h *hub) ask(p Patient, s *Subscription) (messages, bytes int) {
-	defer func() {
-		if recover() != nil {
-			h.failures.Add(1)
-		}
-	}()
-	return p.Room(s)
+// room asks a Patient for how many of the messages there is room. One that panics has none, and gets no more.
+func (h *hub) room(p Patient, s *Subscription, held []*Message) (n int) {
+	next := Run{hub: h, messages: held}
+	defer next.forget()
+	defer h.recovered("Room")
+	return p.Room(s, &next)
 }
 
-// part takes the next messages from the history, at least one. With the last one the subscription joins: that is
-// posted under the lock, so that what is published next comes after it, and what was published before does not.
-func (s *Subscription) part(messages, bytes int) *part {
-	owner := s.owner()
+// holdMore takes more messages from the history. It reports false if the subscription was cancelled.
+func (s *Subscription) holdMore() bool {
+	owner := s.hub.ownerOf(s)
 	sh := s.audience.space.shard(s.audience.name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if !s.live() { // leaving is on its way
-		return nil
+		return false
 	}
-	t, r := sh.topics[s.audience.name], s.more.replay
-	p := &part{subscription: [1]*Subscription{s}}
-	if len(r.held) == 0 {
-		t.hold(r, s, owner, messages, bytes)
+	sh.topics[s.audience.name].hold(s.more.replay, s, owner)
+	return true
+}
+
+func (h *hub) ownerOf(s *Subscription) OwnerID {
+	defer h.recovered("OwnerID")
+	return s.owner()
+}
+
+// catchUp ends the replay if nothing was published that it has not had. Then the subscription joins: that is posted under
+// the lock, so that what is published next comes after it, and what was published before does not.
+func (s *Subscription) catchUp() bool {
+	sh := s.audience.space.shard(s.audience.name)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if s.live() && s.more.replay.next <= sh.topics[s.audience.name].sequence {
+		return false
 	}
-	if r.reborn || r.missed > 0 {
-		next := r.next
-		if len(r.held) > 0 {
-			next = r.held[0].Sequence
-		}
-		p.gap = t.gap(r.missed, next)
-		r.reborn, r.missed = false, 0
-		messages--
-	}
-	p.messages, r.held = fit(r.held, messages, bytes)
-	if p.caught = len(r.held) == 0 && r.next > t.sequence; p.caught {
-		s.more.replay = nil
+	s.more.replay = nil
+	if s.live() {
 		s.hub.post(s, joins) // the hub is in its turn
 	}
-	return p
+	return true
 }
 
 // hold takes messages for s from the history, at least one if there is one. Those that exclude its owner are left out if
 // they were published since it began: what is older is the past, whoever said it. With the shard's lock.
-func (t *topic) hold(r *replay, s *Subscription, owner OwnerID, messages, bytes int) {
-	if first := t.first(); r.next < first {
+func (t *topic) hold(r *replay, s *Subscription, owner OwnerID) {
+	if first := t.first(); r.reborn || r.next < first {
+		missed := uint64(0)
 		if !r.reborn {
-			r.missed += first - r.next
+			missed = first - r.next
 		}
-		r.next = first
+		r.next, r.reborn = max(r.next, first), false
+		r.held = append(r.held, t.gap(missed, r.next))
 	}
 	if t.history == nil {
 		return
 	}
-	for i := t.history.find(r.next); i < t.history.len() && len(r.held) < max(1, messages); i++ {
+	bytes := partBytes
+	for i := t.history.find(r.next); i < t.history.len() && len(r.held) < partMessages; i++ {
 		m := t.history.at(i)
 		if m.exclude == 0 || m.exclude != owner || m.Sequence <= s.more.began.Sequence {
 			if bytes -= m.size(); bytes < 0 && len(r.held) > 0 {
@@ -159,18 +166,6 @@ func (t *topic) hold(r *replay, s *Subscription, owner OwnerID, messages, bytes 
 	}
 }
 
-// fit splits messages after those for which there is room. One always fits into the bytes.
-func fit(all []*Message, messages, bytes int) (now, later []*Message) {
-	n := 0
-	for n < len(all) && n < messages {
-		if bytes -= all[n].size(); bytes < 0 && n > 0 {
-			break
-		}
-		n++
-	}
-	return all[:n:n], all[n:]
-}
-
 // gap is the message that some are missing before the one with the number next.
 func (t *topic) gap(missed, next uint64) *Message {
 	m := &Message{Channel: t.name, Filter: t.space.filter, Kind: Gap, Position: Position{t.epoch, next - 1}, Missed: missed}
@@ -178,18 +173,19 @@ func (t *topic) gap(missed, next uint64) *Message {
 	return m
 }
 
-// goOnReplaying makes a run of what comes next of a part.
+// goOnReplaying makes a run of what comes next of a part: a Gap, or messages.
 func (h *hub) goOnReplaying() {
 	p := h.replay
+	n := 0
+	for n < len(p.messages) && p.messages[n].Kind == Data {
+		n++
+	}
 	switch {
-	case p.gap != nil:
-		h.gaps.Add(1)
-		h.run.messages = append(h.run.messages, p.gap)
-		p.gap = nil
+	case n > 0:
+		h.replayed.Add(uint64(n))
 	case len(p.messages) > 0:
-		h.replayed.Add(uint64(len(p.messages)))
-		h.run.messages = append(h.run.messages, p.messages...)
-		p.messages = nil
+		n = 1
+		h.gaps.Add(1)
 	default:
 		h.replay = nil
 		if s := p.subscription[0]; !p.caught {
@@ -197,5 +193,7 @@ func (h *hub) goOnReplaying() {
 		}
 		return
 	}
+	h.run.messages = append(h.run.messages, p.messages[:n]...)
+	p.messages = p.messages[n:]
 	h.targets = append(h.targets, p.subscription[:])
 }

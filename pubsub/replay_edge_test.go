@@ -93,3 +93,33 @@ func TestAttachAgainAfterRefusal(t *testing.T) {
 	m.Run()
 	watcher.want("+bob")
 }
+
+// TestForgottenChannelIsReborn: a position of a channel that was forgotten is of another life: that is told, and what the
+// new life has comes.
+func TestForgottenChannelIsReborn(t *testing.T) {
+	b, m := manualBroker(t, Options{History: []HistoryRule{{Pattern: "*", Count: 10}}, MaxIdleChannels: -1})
+	for range 5 {
+		publish(t, b, "c", "old")
+	}
+	position := b.Channel("c", 0).Position
+	if err := b.SetHistory(nil); err != nil { // the history was all that kept it
+		t.Fatal(err)
+	}
+	if s := b.Stats(); s.Forgotten != 1 || s.IdleChannels != 0 {
+		t.Errorf("%+v", s)
+	}
+	if err := b.SetHistory([]HistoryRule{{Pattern: "*", Count: 10}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"1", "2"} {
+		publish(t, b, "c", text)
+	}
+	l := newListener(t, m.Group()).attach(b, "c", SubscribeOptions{After: &position})
+	zero := newListener(t, m.Group()).attach(b, "c", SubscribeOptions{After: &Position{}})
+	m.Run()
+	l.want("gap of 0", "1", "2")
+	zero.want("1", "2")
+	if began := l.Began(); began.Epoch == position.Epoch || began.Sequence != 2 {
+		t.Errorf("began at %v, after %v", began, position)
+	}
+}

@@ -140,12 +140,12 @@ type panicky struct {
 	calm bool
 }
 
-func (p *panicky) Room(s *Subscription) (messages, bytes int) {
+func (p *panicky) Room(s *Subscription, next *Run) (messages int) {
 	if !p.calm {
 		p.calm = true
 		panic("expected")
 	}
-	return p.patient.Room(s)
+	return p.patient.Room(s, next)
 }
 
 // TestEventsDuringReplay: who is being told of the past hears at once who comes and goes.

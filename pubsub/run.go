@@ -17,7 +17,8 @@ type Run struct {
 // Frames are the messages of a Run as one Encoder encoded them. They are shared, and valid as long as the Run. Who
 // keeps one retains it.
 type Frames struct {
-	// Each are the frames, one for each message that has one.
+	// Each are the frames, one for each message. One that has none, because there is nothing to send or the Encoder
+	// panicked, has an empty Piece without Buffer.
 	Each []reactor.Piece
 	// Chain is all of them together, or nil if there are less than two that are not empty.
 	Chain *reactor.Chain
@@ -58,12 +59,14 @@ func (r *Run) Frames(e *Encoder) *Frames {
 func (r *Run) encode(e *Encoder, f *Frames) {
 	var packer reactor.Packer
 	defer packer.Close()
+	if len(r.messages) == 1 {
+		packer.Alone()
+	}
 	f.Each, f.Chain, f.Bytes = f.Each[:0], nil, 0
 	for _, m := range r.messages {
-		if p := m.frame(e, &packer, r.hub.failed); p.Buffer != nil {
-			f.Each = append(f.Each, p)
-			f.Bytes += len(p.Bytes)
-		}
+		p := m.frame(e, &packer, r.hub)
+		f.Each = append(f.Each, p)
+		f.Bytes += len(p.Bytes)
 	}
 	if len(f.Each) > 1 {
 		f.Chain = reactor.NewChain(f.Each)
@@ -83,6 +86,18 @@ func (r *Run) wake() {
 
 // release gives up what the Run holds.
 func (r *Run) release() {
+	r.forget()
+	for len(r.messages) > 0 {
+		last := len(r.messages) - 1
+		m := r.messages[last]
+		r.messages[last] = nil
+		r.messages = r.messages[:last] // before it panics, if a subscriber has released it too often
+		m.Release()
+	}
+}
+
+// forget gives up the frames.
+func (r *Run) forget() {
 	for i := range r.encoded {
 		f := &r.encoded[i].frames
 		if f.Chain != nil {
@@ -92,9 +107,4 @@ func (r *Run) release() {
 		r.encoded[i] = encoded{frames: Frames{Each: f.Each[:0]}}
 	}
 	r.encoded = r.encoded[:0]
-	for i, m := range r.messages {
-		m.Release()
-		r.messages[i] = nil
-	}
-	r.messages = r.messages[:0]
 }

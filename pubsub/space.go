@@ -12,7 +12,7 @@ type space struct {
 	broker   *Broker
 	filter   int16
 	shards   []shard // a power of two
-	maxIdle  int     // topics that a shard remembers
+	maxIdle  int     // how much a shard remembers: see topic.weight
 	patterns patternTable
 }
 
@@ -24,11 +24,10 @@ type shard struct {
 	topics    map[string]*topic
 	aging     map[*topic]struct{} // those whose messages grow too old
 	engines   []*Inlet            // that are told of the shard's subscriptions
-	oldest    *topic              // of the idle ones
-	newest    *topic
-	idle      int
+	kept      topicList           // without subscriptions, but with a history
+	idle      topicList           // with neither, remembered for their sequence numbers
 	published uint64
-	_         [16]byte // two cache lines each
+	_         [64]byte // a cache line at least between two
 }
 
 // A patternTable is the patterns of a space.
@@ -50,7 +49,9 @@ func newSpace(b *Broker, filter int16) *space {
 		n = filteredShards
 	}
 	s := &space{broker: b, filter: filter, shards: make([]shard, n)}
-	s.maxIdle = (max(0, b.options.MaxIdleChannels) + n - 1) / n
+	if filter == 0 {
+		s.maxIdle = (max(0, b.options.MaxIdleChannels) + n - 1) / n
+	}
 	s.patterns.byName = make(map[string]*audience)
 	for i := range s.shards {
 		s.shards[i].topics = make(map[string]*topic)
@@ -67,30 +68,50 @@ func (s *space) obtain(sh *shard, name string) *topic {
 	t := sh.topics[name]
 	if t == nil {
 		t = newTopic(s, name)
-		sh.topics[name] = t
+		sh.topics[t.name] = t
 		sh.watchAge(t)
 	}
 	return t
 }
 
-// settle puts a topic that is not needed into the list of idle ones, as the newest, takes one that is out of it, and
-// forgets those for which there is no room. With the shard's lock.
+// settle puts a topic into the list where it belongs, as the newest: needed ones into none, those that nobody has
+// subscribed to but that have a history into kept, the others into idle, of which it forgets those for which there is no
+// room. With the shard's lock.
 func (s *space) settle(sh *shard, t *topic) {
-	needed := t.needed()
-	if t.idle && (needed || sh.newest != t) {
-		sh.unlink(t)
+	var list *topicList
+	switch {
+	case t.count.Load() > 0 || len(t.members) > 0:
+	case t.history != nil && t.history.len() > 0:
+		list = &sh.kept
+	default:
+		list = &sh.idle
 	}
-	if needed || t.idle {
-		return
+	if t.list != list || list != nil && list.newest != t {
+		t.list.remove(t)
+		list.add(t)
 	}
-	sh.link(t)
-	for sh.idle > s.maxIdle {
-		old := sh.oldest
-		sh.unlink(old)
+	for list == &sh.idle && sh.idle.weight > s.maxIdle {
+		old := sh.idle.oldest
+		sh.idle.remove(old)
 		delete(sh.topics, old.name)
 		delete(sh.aging, old)
 		s.broker.forgotten.Add(1)
 	}
+}
+
+// giveUp empties the history of the channel that has gone longest without a message and a subscription. It reports false
+// if there is none. With the shard's lock.
+func (s *space) giveUp(sh *shard, but *topic) bool {
+	t := sh.kept.oldest
+	if t == but && t != nil {
+		t = t.newer
+	}
+	if t == nil {
+		return false
+	}
+	t.history.empty(s.broker)
+	s.settle(sh, t)
+	return true
 }
 
 // watchAge notes whether the janitor has to look after a topic. With the shard's lock.
@@ -105,34 +126,6 @@ func (sh *shard) watchAge(t *topic) {
 	sh.aging[t] = struct{}{}
 }
 
-func (sh *shard) link(t *topic) {
-	t.idle = true
-	sh.idle++
-	t.older = sh.newest
-	if sh.newest != nil {
-		sh.newest.newer = t
-	} else {
-		sh.oldest = t
-	}
-	sh.newest = t
-}
-
-func (sh *shard) unlink(t *topic) {
-	t.idle = false
-	sh.idle--
-	if t.older != nil {
-		t.older.newer = t.newer
-	} else {
-		sh.oldest = t.newer
-	}
-	if t.newer != nil {
-		t.newer.older = t.older
-	} else {
-		sh.newest = t.older
-	}
-	t.older, t.newer = nil, nil
-}
-
 // space is the space of a filter, made if there is none.
 func (b *Broker) space(filter int16) *space {
 	if filter == 0 {
@@ -142,6 +135,18 @@ func (b *Broker) space(filter int16) *space {
 		return s.(*space)
 	}
 	s, _ := b.filtered.LoadOrStore(filter, newSpace(b, filter))
+	return s.(*space)
+}
+
+// spaceIf is the space of a filter, or nil if there is none.
+func (b *Broker) spaceIf(filter int16) *space {
+	if filter == 0 {
+		return b.plain
+	}
+	s, _ := b.filtered.Load(filter)
+	if s == nil {
+		return nil
+	}
 	return s.(*space)
 }
 

@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/troupe-go/troupe/reactor"
 )
@@ -41,6 +42,10 @@ func (b *Broker) Attach(s *Subscription, name string, to Subscriber, l *reactor.
 
 func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions) error {
 	owner := sub.owner()
+	var watchers []*audience // found before the lock: it may take a while
+	if o.Member != nil {
+		watchers = s.patterns.index.Match(name)
+	}
 	sh := s.shard(name)
 	sh.mu.Lock()
 	if s.broker.closed.Load() {
@@ -56,7 +61,7 @@ func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions)
 	t.hubs.set(sub.hub.cell.Loop().Index())
 	if t.count.Add(1) == 1 && s.filter == 0 {
 		for _, in := range sh.engines {
-			in.engine.Subscribe(Topic{Name: name})
+			in.subscribe(Topic{Name: t.name})
 		}
 	}
 	if o.Events {
@@ -69,7 +74,7 @@ func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions)
 		sub.more.began = Position{t.epoch, t.sequence}
 	}
 	if r := t.plan(o); r != nil {
-		t.hold(r, sub, owner, partMessages, partBytes)
+		t.hold(r, sub, owner)
 		sub.more.replay, begins = r, catches
 	}
 	var wakes hubBits
@@ -78,7 +83,7 @@ func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions)
 	}
 	if o.Member != nil {
 		sub.more.member = o.Member.ID
-		wakes.merge(t.join(o.Member))
+		wakes.merge(t.join(o.Member, watchers))
 	}
 	s.settle(sh, t)
 	sh.mu.Unlock()
@@ -88,6 +93,10 @@ func (s *space) attachTopic(sub *Subscription, name string, o *SubscribeOptions)
 
 func (s *Subscription) leaveTopic() (wakes hubBits) {
 	space := s.audience.space
+	var watchers []*audience
+	if s.more != nil && s.more.present {
+		watchers = space.patterns.index.Match(s.audience.name)
+	}
 	sh := space.shard(s.audience.name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -100,7 +109,7 @@ func (s *Subscription) leaveTopic() (wakes hubBits) {
 		t.watch.Add(-1)
 	}
 	if s.more != nil && s.more.member != "" {
-		wakes.merge(t.leave(s.more.member))
+		wakes.merge(t.leave(s.more.member, watchers))
 	}
 	if last {
 		t.hubs.clear()
@@ -110,7 +119,7 @@ func (s *Subscription) leaveTopic() (wakes hubBits) {
 		}
 		if space.filter == 0 {
 			for _, in := range sh.engines {
-				in.engine.Unsubscribe(Topic{Name: t.name})
+				in.unsubscribe(Topic{Name: t.name})
 			}
 		}
 		space.settle(sh, t)
@@ -127,10 +136,12 @@ func (s *space) attachPattern(sub *Subscription, pattern string, o *SubscribeOpt
 	}
 	a := p.byName[pattern]
 	if a == nil {
-		if len(p.byName) >= s.broker.options.MaxPatterns {
+		if s.broker.patternCount.Add(1) > int64(s.broker.options.MaxPatterns) {
+			s.broker.patternCount.Add(-1)
 			p.mu.Unlock()
 			return ErrPatterns
 		}
+		pattern = strings.Clone(pattern)
 		a = &audience{space: s, name: pattern, isPat: true}
 		p.byName[pattern] = a
 	}
@@ -147,7 +158,7 @@ func (s *space) attachPattern(sub *Subscription, pattern string, o *SubscribeOpt
 		p.index.Set(pattern, a)
 		if s.filter == 0 {
 			for _, in := range p.engines {
-				in.engine.Subscribe(Topic{Name: pattern, Pattern: true})
+				in.subscribe(Topic{Name: a.name, Pattern: true})
 			}
 		}
 	}
@@ -171,10 +182,11 @@ func (s *Subscription) leavePattern() (wakes hubBits) {
 	}
 	if a.count.Add(-1) == 0 {
 		delete(p.byName, a.name)
+		a.space.broker.patternCount.Add(-1)
 		p.index.Delete(a.name)
 		if a.space.filter == 0 {
 			for _, in := range p.engines {
-				in.engine.Unsubscribe(Topic{Name: a.name, Pattern: true})
+				in.unsubscribe(Topic{Name: a.name, Pattern: true})
 			}
 		}
 	}

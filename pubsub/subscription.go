@@ -16,12 +16,13 @@ type Subscriber interface {
 // A Patient is a Subscriber that takes a replayed history in parts, as it has room for it. Others get it all at once.
 type Patient interface {
 	Subscriber
-	// Room is asked before each part of a replay: how many messages and bytes the subscriber takes now. If it has no room
-	// it answers 0 messages, and calls Subscription.Ready once it has.
-	Room(s *Subscription) (messages, bytes int)
+	// Room is asked before each part of a replay: how many of the next messages, from the first on, the subscriber takes
+	// now. If it has no room it answers 0, and calls Subscription.Ready once it has. next is valid during the call.
+	Room(s *Subscription, next *Run) (messages int)
 }
 
-// A Subscription is one subscriber's interest in one channel or pattern. Its methods are safe from any goroutine.
+// A Subscription is one subscriber's interest in one channel or pattern. Its methods are safe from any goroutine, once it
+// was attached.
 type Subscription struct {
 	audience   *audience
 	hub        *hub
@@ -90,7 +91,7 @@ func (s *Subscription) Ready() {
 }
 
 // Cancel ends the subscription, soon: what was published before is delivered, then the subscriber is told. A history
-// that is being replayed ends where it is. It may be called again.
+// that is being replayed ends where it is, and a Go channel gets no more than it has room for. It may be called again.
 func (s *Subscription) Cancel() {
 	if !s.state.CompareAndSwap(attached, cancelled) {
 		return

@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 )
 
@@ -27,13 +28,13 @@ type topic struct {
 	address  *channelActor
 	rate     rate
 
-	idle         bool // in the shard's list
+	list         *topicList // of the shard, in which it is; nil while it is needed
 	older, newer *topic
 }
 
 func newTopic(s *space, name string) *topic {
-	t := &topic{audience: audience{space: s, name: name}, epoch: newEpoch()}
-	if rule := s.broker.ruleFor(name); rule != nil {
+	t := &topic{audience: audience{space: s, name: strings.Clone(name)}, epoch: newEpoch()}
+	if rule := s.ruleFor(name); rule != nil {
 		t.history = &history{rule: *rule}
 	}
 	return t
@@ -47,10 +48,8 @@ func newEpoch() uint64 {
 	}
 }
 
-// needed reports whether the topic has to be kept. With the shard's lock.
-func (t *topic) needed() bool {
-	return t.count.Load() > 0 || len(t.members) > 0 || t.history != nil && t.history.len() > 0
-}
+// weight is how many idle topics it counts as: one, and one more for every 256 bytes of its name.
+func (t *topic) weight() int { return 1 + len(t.name)/256 }
 
 // A rate counts messages by the second. With the shard's lock.
 type rate struct {

@@ -88,12 +88,13 @@ func FillBuffer(size int, fill func(dst []byte) []byte) *Buffer {
 	}()
 	p := fill(b.data)
 	filled = true
-	if cap(p) == cap(b.data) && cap(p) > 0 && &p[:1][0] == &b.data[:1][0] {
-		b.data = p
+	if begins(p, b.data[:cap(b.data)]) {
+		b.data = b.data[:len(p)]
 		return b
 	}
+	other := elsewhere(p, b)
 	b.Release()
-	return NewBuffer(p, nil)
+	return other
 }
 
 // classOf returns the smallest class with room for size bytes, or unpooled.

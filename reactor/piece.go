@@ -30,18 +30,19 @@ func (a Piece) join(b Piece) Piece {
 type Packer struct {
 	chunk *Buffer // counted by one reference
 	size  int     // of the chunk
+	alone bool    // nothing is packed
 }
 
 const (
-	packMost  = 1 << 10 // pieces above that stay alone
+	packMost  = 512     // bytes; pieces above that stay alone
 	packFirst = 512     // the size of the first chunk; each further one is twice as large
-	packChunk = 8 << 10 // but no larger than this
+	packChunk = 2 << 10 // but no larger than this, so that who keeps one small piece does not keep much else
 )
 
 // Pack returns a Piece, with a reference of the caller's, of what fill appends to the empty slice that it is given. There
 // is room for size bytes; if that is enough, nothing is copied.
 func (p *Packer) Pack(size int, fill func(dst []byte) []byte) Piece {
-	if size > packMost {
+	if size > packMost || p.alone {
 		b := FillBuffer(size, fill)
 		return Piece{b.data, b}
 	}
@@ -51,12 +52,45 @@ func (p *Packer) Pack(size int, fill func(dst []byte) []byte) Piece {
 	b := p.chunk
 	at := len(b.data)
 	out := fill(b.data[at:at:cap(b.data)])
-	if unsafe.SliceData(out) != unsafe.SliceData(b.data[at:cap(b.data)]) || at+len(out) > cap(b.data) {
-		b = NewBuffer(out, nil)
-		return Piece{b.data, b}
+	if !begins(out, b.data[at:cap(b.data)]) {
+		b = elsewhere(out, b)
+		return Piece{b.data[:len(out):len(out)], b}
 	}
 	b.data = b.data[:at+len(out)]
 	return Piece{b.data[at : at+len(out) : at+len(out)], b.Retain()}
+}
+
+// Alone says that there is one piece only: it gets memory of its own size.
+func (p *Packer) Alone() { p.alone = true }
+
+// Sparse reports whether the piece keeps much more memory than its own.
+func (p Piece) Sparse() bool {
+	if p.Buffer.class == unpooled {
+		return false
+	}
+	size := 1 << (minClassBits + p.Buffer.class)
+	return size > 256 && size > 4*len(p.Bytes)
+}
+
+// begins reports whether p lies at the beginning of room.
+func begins(p, room []byte) bool {
+	return unsafe.SliceData(p) == unsafe.SliceData(room) && len(p) <= len(room)
+}
+
+// elsewhere is a Buffer of what was not put where it should be: if it is a part of b all the same, a copy.
+func elsewhere(p []byte, b *Buffer) *Buffer {
+	if Overlap(p, b.data) {
+		return CopyBuffer(p)
+	}
+	return NewBuffer(p, nil)
+}
+
+// Overlap reports whether two slices share memory, spare capacity included.
+func Overlap(a, b []byte) bool {
+	begin, end := func(p []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(p))) }, func(p []byte) uintptr {
+		return uintptr(unsafe.Pointer(unsafe.SliceData(p))) + uintptr(cap(p))
+	}
+	return cap(a) > 0 && cap(b) > 0 && begin(a) < end(b) && begin(b) < end(a)
 }
 
 // Expect makes the next chunk large enough for pieces of size bytes together, as far as chunks may be.

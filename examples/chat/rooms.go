@@ -96,11 +96,15 @@ func (m *member) leave(c *actors.Conn, name string) {
 		tell(c, "You are not in %s.", room)
 		return
 	}
+	before := m.here()
 	m.seats[i].subscription.Cancel()
 	m.seats = slices.Delete(m.seats, i, i+1)
-	if s := m.here(); s != nil {
-		tell(c, "You left %s, and talk in %s now.", room, s.room)
-		return
+	switch now := m.here(); now {
+	case nil:
+		tell(c, "You left %s, and are in no room now.", room)
+	case before:
+		tell(c, "You left %s.", room)
+	default:
+		tell(c, "You left %s, and talk in %s now.", room, now.room)
 	}
-	tell(c, "You left %s, and are in no room now.", room)
 }

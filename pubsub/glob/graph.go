@@ -14,8 +14,8 @@ const (
 // A graph is what readers of a dfa know: a hash table from a state and a byte to the next state. Only the holder of
 // the dfa's building adds to it.
 type graph[V any] struct {
-	// edges are 0 or, from the high bits down: 24 of the state's number, 8 of the byte, 32 of the next one's number,
-	// which is never 0. Half of them are 0.
+	// edges are 0 or, from the high bits down: 24 of the state's number, 8 of the byte, 32 of the next one's number and
+	// one, which is never 0. Half of them are 0.
 	edges  []atomic.Uint64
 	states []*state[V] // by number; what an edge leads to is there
 	shift  uint8
@@ -47,7 +47,7 @@ func (g *graph[V]) walk(s *state[V], name string) (*state[V], int) {
 				return g.states[at], i
 			}
 			if uint32(e>>32) == key {
-				at = uint32(e)
+				at = uint32(e) - 1
 				break
 			}
 			slot++
@@ -60,7 +60,7 @@ func (g *graph[V]) slot(key uint32) uint64 { return uint64(key) * 0x9E3779B97F4A
 
 // add adds an edge that is not there yet; there is room.
 func (g *graph[V]) add(s *state[V], b byte, next *state[V]) {
-	g.put(uint64(s.number)<<40 | uint64(b)<<32 | uint64(next.number))
+	g.put(uint64(s.number)<<40 | uint64(b)<<32 | uint64(next.number+1))
 }
 
 func (g *graph[V]) put(edge uint64) {
