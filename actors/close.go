@@ -51,27 +51,39 @@ func (c *Conn) linger() {
 		x.reason.Code = HalfClosed
 	}
 	c.cell.Unlock()
-	if x.deadlineAt == 0 {
-		c.setDeadline(c.config.CloseTimeout)
+	if x.closeBy == 0 {
+		c.setDeadline(&x.closeBy, c.config.CloseTimeout)
 	}
 }
 
-// setDeadline has flagDeadline raised when d is over.
-func (c *Conn) setDeadline(d time.Duration) {
-	x := c.lockedMore()
-	x.deadlineAt = c.config.system.group.Later(d)
+// setDeadline sets one of extra's instants, and has flagDeadline raised when it has come.
+func (c *Conn) setDeadline(at *int64, d time.Duration) {
+	*at = c.config.system.group.Later(d)
 	c.flags.Or(flagDeadlineSet)
 }
 
-// overdue is what happens when the deadline of an open connection is over: that of closing, or that which OnShutdown
-// asked for.
-func (c *Conn) overdue() {
-	x := c.lockedMore()
-	if x.deadlineAt == 0 || c.config.system.group.Clock() < x.deadlineAt {
-		return // withdrawn, or moved
+// deadlineAt is the instant that comes first, or 0. A connection that is closing waits for nothing else.
+func (x *extra) deadlineAt() int64 {
+	switch {
+	case x.closeBy > 0:
+		return x.closeBy
+	case x.phaseUntil > 0 && x.graceUntil > 0:
+		return min(x.phaseUntil, x.graceUntil)
 	}
-	x.deadlineAt = 0
-	if c.flags.Load()&flagClose != 0 {
+	return max(x.phaseUntil, x.graceUntil)
+}
+
+// passed reports whether one of extra's instants has come.
+func (c *Conn) passed(at int64) bool { return at > 0 && c.config.system.group.Clock() >= at }
+
+// overdue is what happens when the deadline timer has run out: for a close, or for the time that OnShutdown asked for.
+// What else it may have run out for is looked at in establish; the timer is set anew in any case.
+func (c *Conn) overdue() {
+	x := c.extra.Load()
+	c.flags.Or(flagDeadlineSet)
+	switch {
+	case c.passed(x.closeBy):
+		x.closeBy = 0
 		c.config.system.counters.closeTimeouts.Add(1)
 		c.cell.Lock()
 		if x.reason.Err == nil {
@@ -79,9 +91,10 @@ func (c *Conn) overdue() {
 		}
 		c.flags.Or(flagForce)
 		c.cell.Unlock()
-		return
+	case c.passed(x.graceUntil):
+		x.graceUntil = 0
+		c.closeFor(Reason{Code: Shutdown})
 	}
-	c.closeFor(Reason{Code: Shutdown})
 }
 
 // shutdown lets the protocol say goodbye and closes the connection.
@@ -93,7 +106,7 @@ func (c *Conn) shutdown() {
 	grace := c.protocol.OnShutdown(c)
 	c.callback = none
 	if grace > 0 {
-		c.setDeadline(grace)
+		c.setDeadline(&c.lockedMore().graceUntil, grace)
 		return
 	}
 	c.closeFor(Reason{Code: Shutdown})

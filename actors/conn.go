@@ -145,8 +145,10 @@ type extra struct {
 	lingers       bool                           // the turn's: the connection is or was lingering
 	farewell      bool                           // the turn's: OnClose was called
 	idle          reactor.Timer                  // the loop's
-	deadline      reactor.Timer                  // the loop's: of dialling, backing off, shutting down, closing
-	deadlineAt    int64                          // the turn's: when that shall run out; 0 for never
+	deadline      reactor.Timer                  // the loop's: for the earliest of these:
+	phaseUntil    int64                          // the turn's: when dialling or backing off ends; 0 for none
+	graceUntil    int64                          // the turn's: when the time that OnShutdown asked for ends; or 0
+	closeBy       int64                          // the turn's: when a closing connection is closed by force; or 0
 }
 
 // Dropped counts messages that were dropped because the peer is slow.

@@ -62,7 +62,7 @@ func (s *System) Dial(network, address string, factory Factory, o DialOptions) (
 	c := newConn(newConfig(s, o.ConnOptions, factory), s.group.Next(), dialing)
 	d := &dialState{endpoints: endpoints, socket: o.Socket, fd: -1}
 	c.more().dial = d
-	c.setDeadline(o.Timeout)
+	c.setDeadline(&c.more().phaseUntil, o.Timeout)
 	ctx, cancel := context.Background(), context.CancelFunc(nil)
 	if !literal {
 		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
@@ -87,13 +87,14 @@ func (s *System) Dial(network, address string, factory Factory, o DialOptions) (
 
 // connect goes on with dialling. It reports whether the connection is established.
 func (c *Conn) connect(events reactor.Events) bool {
-	d := c.extra.Load().dial
+	x := c.extra.Load()
+	d := x.dial
 	switch {
 	case c.flags.Load()&(flagsEnd|flagShutdown) != 0:
 		d.stop()
 		c.abort(Reason{Code: Shutdown}) // unless it is closed for another reason already
 		return false
-	case c.take(flagDeadline):
+	case c.passed(x.phaseUntil):
 		d.stop()
 		err := error(ErrDialTimeout)
 		if d.err != nil {
@@ -108,7 +109,8 @@ func (c *Conn) connect(events reactor.Events) bool {
 	case d.fd >= 0:
 		err := reactor.ConnectResult(d.fd)
 		if err == nil {
-			c.phase = fresh
+			c.phase, x.phaseUntil = fresh, 0
+			c.flags.Or(flagDeadlineSet)
 			return true
 		}
 		if errors.Is(err, unix.EINPROGRESS) {
@@ -166,7 +168,7 @@ func (c *Conn) established() {
 	if c.idle() > 0 {
 		c.flags.Or(flagIdleSet) // it counts from now
 	}
-	c.flags.Or(flagDeadlineSet | flagNamed)
+	c.flags.Or(flagNamed)
 }
 
 // stop ends a look-up that is under way.
@@ -188,7 +190,7 @@ func (c *Conn) settleDial(l *reactor.Loop) {
 	}
 	if d.retry {
 		d.retry = false
-		l.Arm(&c.extra.Load().idle, l.Now()+dialRetry) // unused while dialling
+		l.Arm(&c.extra.Load().idle, l.Now()+dialRetry) // the idle timeout waits until the connection is open
 	}
 	if !d.fresh {
 		return

@@ -57,7 +57,7 @@ func (c *Conn) settleTimers(l *reactor.Loop) {
 	if c.take(flagStart) {
 		c.settleStarting(l)
 	}
-	if c.take(flagIdleSet) {
+	if c.phase != dialing && c.take(flagIdleSet) { // before, the timer is settleDial's
 		if idle := c.idle(); idle > 0 {
 			c.touched = c.config.system.group.Clock()
 			l.Arm(&x.idle, c.touched+idle)
@@ -66,8 +66,8 @@ func (c *Conn) settleTimers(l *reactor.Loop) {
 		}
 	}
 	if c.take(flagDeadlineSet) {
-		if x.deadlineAt > 0 {
-			l.Arm(&x.deadline, x.deadlineAt)
+		if at := x.deadlineAt(); at > 0 {
+			l.Arm(&x.deadline, at)
 		} else {
 			l.Disarm(&x.deadline)
 		}

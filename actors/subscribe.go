@@ -178,7 +178,8 @@ func (c *Conn) Publish(channel string, payload []byte) (receivers int, err error
 	return c.config.system.broker.Publish(channel, payload)
 }
 
-// PublishOthers is Publish, but the connection itself does not get the message. Nor is it counted.
+// PublishOthers is Publish, but the connection itself does not get the message. Nor is it counted, for which all its
+// subscriptions are looked at.
 func (c *Conn) PublishOthers(channel string, payload []byte) (receivers int, err error) {
 	return c.config.system.broker.Send(pubsub.Publication{Channel: channel, Payload: payload, Exclude: c.Owner()})
 }

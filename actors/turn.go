@@ -127,6 +127,10 @@ func (c *Conn) serveItem(item any) {
 		item.fire()
 		return
 	case *delivery:
+		if item.hooked { // a restart has ended its subscription
+			c.reject(item)
+			return
+		}
 		c.serveDelivery(item)
 		return
 	case *subscription:
@@ -190,18 +194,18 @@ func (c *Conn) adopt(p Protocol) {
 
 // establish takes a connection from its beginning to OnOpen.
 func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
-	if c.phase == dialing && !c.connect(events) || c.flags.Load()&flagsEnd != 0 {
-		return
+	switch c.phase {
+	case dialing:
+		if !c.connect(events) {
+			return
+		}
+	case backingOff:
+		if !c.restart(events) {
+			return
+		}
 	}
-	if c.phase == backingOff {
-		if events&reactor.Broken != 0 { // the poller tells it whatever is asked for, again and again
-			c.broken()
-			return
-		}
-		if !c.take(flagDeadline) {
-			return
-		}
-		c.phase = fresh
+	if c.flags.Load()&flagsEnd != 0 {
+		return
 	}
 	if c.phase == fresh {
 		c.callback = inFactory
@@ -217,7 +221,6 @@ func (c *Conn) establish(w *reactor.Worker, events reactor.Events) {
 		}
 	}
 	if x := c.extra.Load(); x != nil && x.dial != nil && !c.greeted {
-		x.deadlineAt = 0
 		c.established()
 	}
 	c.phase, c.greeted = opened, true
@@ -290,9 +293,17 @@ func (c *Conn) end(w *reactor.Worker) reactor.Outcome {
 // a cell whose turn is under way.
 func (c *Conn) asked(seen uint32) bool {
 	flags := c.flags.Load()
-	return c.phase == ready || c.phase < concluding && flags&^seen&(flagsEnd|flagShutdown) != 0 ||
-		(c.phase < concluding || c.phase == lingering) && flags&flagDeadline != 0 ||
-		c.live() && flags&flagsServe != 0
+	switch {
+	case c.phase >= concluding:
+		return c.phase == lingering && flags&flagDeadline != 0
+	case flags&flagDeadline != 0, flags&^seen&flagsEnd != 0:
+		return true
+	case flags&flagsEnd != 0: // what waits is to be written
+		return false
+	case c.phase == opened:
+		return flags&flagsServe != 0
+	}
+	return c.phase == ready || flags&flagShutdown != 0
 }
 
 // crowded reports whether too much is pending to read on. With the mutex.
@@ -315,7 +326,7 @@ func (c *Conn) attend() (seen uint32) {
 	if c.phase >= concluding {
 		return 0
 	}
-	if c.phase == opened && c.take(flagDeadline) {
+	if c.take(flagDeadline) {
 		c.overdue()
 	}
 	c.cell.Lock() // a close that is seen must not miss what was written before it
@@ -323,7 +334,7 @@ func (c *Conn) attend() (seen uint32) {
 	bytes, roomy := c.out.Bytes(), c.roomy()
 	c.cell.Unlock()
 	switch {
-	case seen&flagForce != 0, seen&flagClose != 0 && (bytes == 0 || c.phase != opened):
+	case seen&flagForce != 0, seen&flagClose != 0 && (bytes == 0 || c.phase == dialing):
 		c.conclude()
 		return seen
 	case seen&flagClose != 0:
@@ -346,7 +357,7 @@ func (c *Conn) attend() (seen uint32) {
 }
 
 // mayWrite reports whether the socket is there and, as far as is known, takes bytes.
-func (c *Conn) mayWrite() bool { return !c.blocked && (c.phase == opened || c.phase == backingOff) }
+func (c *Conn) mayWrite() bool { return !c.blocked && c.phase > dialing && c.phase < concluding }
 
 // flush is one go at writing what is in flight. Without the mutex.
 func (c *Conn) flush(w *reactor.Worker) (bytes, charge int, errno unix.Errno) {
@@ -399,50 +410,4 @@ func (c *Conn) rescue(w *reactor.Worker, out *reactor.Outcome) {
 		w.Abandoned = *out
 	}()
 	c.failed(failed, f)
-}
-
-// failed asks supervision what to do about a failure.
-func (c *Conn) failed(in callback, f *supervision.Failure) {
-	s := c.config.system
-	s.counters.failures.Add(1)
-	if in == inData && c.tail != nil { // what it was given is lost
-		c.tail.Release()
-		c.tail = nil
-	}
-	c.report(f, func() {
-		if c.phase >= concluding { // there is nothing left to decide
-			return
-		}
-		x := c.lockedMore()
-		d, wait := c.config.Supervision.Judge(&x.history, f, time.Duration(s.group.Clock())*time.Millisecond)
-		switch {
-		case d == supervision.Resume && in != inFactory && c.phase == opened:
-			s.counters.resumes.Add(1)
-		case d == supervision.Restart:
-			s.counters.restarts.Add(1)
-			c.phase = backingOff
-			c.setDeadline(wait)
-		default:
-			c.abort(Reason{Code: Panicked, Err: f})
-			if d == supervision.Escalate && c.config.listener != nil {
-				c.config.listener.fail(f)
-			}
-		}
-	})
-}
-
-// report decides, and tells the hook or the log. A hook that panics is not asked again.
-func (c *Conn) report(f *supervision.Failure, decide func()) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.config.system.log.Error("troupe: OnFailure panicked", "conn", c.Ref(), "panic", v)
-		}
-	}()
-	decide()
-	if hook := c.config.OnFailure; hook != nil {
-		hook(c.Ref(), f)
-		return
-	}
-	c.config.system.log.Error("troupe: callback failed", "conn", c.Ref(), "callback", f.Callback, "panic", f.Value,
-		"directive", f.Directive, "stack", string(f.Stack))
 }

@@ -3,6 +3,7 @@ package pubsub
 import (
 	"hash/maphash"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -68,7 +69,7 @@ func compile(list []HistoryRule) *rules {
 	if len(list) == 0 {
 		return nil
 	}
-	r := &rules{list: list}
+	r := &rules{list: slices.Clone(list)}
 	for i := len(list) - 1; i >= 0; i-- {
 		r.index.Set(list[i].Pattern, i)
 	}

@@ -4,8 +4,8 @@ import "github.com/troupe-go/troupe/reactor"
 
 // A burst is messages of one channel that are posted to a hub before it takes them: they will be delivered together, and
 // so they are put together in memory, for what is one piece there is one for the kernel. A message that comes alone has
-// memory of its own size, so that nobody who keeps it keeps more. What the last burst was is taken as a sign of what the
-// next one of the channel will be.
+// memory of its own size, and one of a burst shares 2 KiB at most, so that who keeps one does not keep much else. What the
+// last burst was is taken as a sign of what the next one of the channel will be.
 type burst struct {
 	of     *topic // nil while there is none
 	bytes  int

@@ -40,7 +40,7 @@ type HistoryRule struct {
 	// Pattern is a glob pattern of channel names.
 	Pattern string
 	// Count is how many messages are kept, Bytes how many bytes, with the channel's name and 256 for each message counted
-	// in, and Age for how long.
+	// in, and Age for how long: a millisecond at least.
 	Count int
 	Bytes int
 	Age   time.Duration
@@ -82,6 +82,8 @@ func validateRules(rules []HistoryRule) error {
 		switch {
 		case len(r.Pattern) > MaxName:
 			return badOption("HistoryRule.Pattern of length", len(r.Pattern))
+		case r.Age > 0 && r.Age < time.Millisecond:
+			return badOption("HistoryRule.Age", r.Age)
 		case r.Count < 0 || r.Bytes < 0 || r.Age < 0 || r.Count == 0 && r.Bytes == 0 && r.Age == 0:
 			return badOption("HistoryRule.Pattern", fmt.Sprintf("%q without a bound, or with a negative one", r.Pattern))
 		}
