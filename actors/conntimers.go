@@ -2,13 +2,14 @@ package actors
 
 import "time"
 
-// After calls f in a turn of the connection when d is over, unless the connection is closed before. d is rounded up to
-// a millisecond.
+// After calls f in a turn of the connection when d is over, unless the connection is closed or restarted before. d is
+// rounded up to a millisecond.
 func (c *Conn) After(d time.Duration, f func(*Conn)) (*Timer, error) { return c.Every(d, 1, f, nil) }
 
 // Every calls f in a turn of the connection when d is over, and again d after each call, repetitions times in all;
-// zero means until the timer is stopped. When it is through, or stopped, or the connection is closed, finished is called
-// once, if it is not nil. Bad arguments answer ErrBadOption, a closed connection ErrClosed (then finished is not called).
+// zero means until the timer is stopped. When it is through, or stopped, or the connection is closed or restarted by
+// supervision, finished is called once, if it is not nil. Swap keeps the timer. Bad arguments answer ErrBadOption, a
+// closed connection ErrClosed (then finished is not called).
 func (c *Conn) Every(d time.Duration, repetitions int, f, finished func(*Conn)) (*Timer, error) {
 	var run, end func()
 	if f != nil {

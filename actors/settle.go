@@ -40,7 +40,7 @@ func (t *turner) Settle(l *reactor.Loop) {
 	}
 	switch {
 	case !c.hung:
-	case c.flags.Load()&flagSuspended != 0:
+	case c.flags.Load()&flagSuspended != 0 || c.phase == backingOff:
 		l.Pause(&c.cell)
 	default:
 		c.hung = l.Unpause(&c.cell) != nil

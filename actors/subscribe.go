@@ -17,7 +17,7 @@ type SubscribeOptions struct {
 	// the message comes, and the plain payload else.
 	Encoder *pubsub.Encoder
 	// OnUnsubscribed is called once in the connection's turn, after the last message, when the subscription was cancelled
-	// or the connection ends.
+	// the connection ends, or its protocol is restarted.
 	OnUnsubscribed func(*Conn, *pubsub.Subscription)
 
 	// These are as in pubsub.SubscribeOptions. After, From, Last and Member belong to one channel: they go neither with
@@ -33,7 +33,8 @@ type SubscribeOptions struct {
 }
 
 // A Framer is a Protocol with a wire format of its own for published messages: see SubscribeOptions.Encoder. It is asked
-// when it takes a connection over or when that first subscribes, perhaps on another goroutine; it answers always the same.
+// when it takes a connection over or when that first subscribes, perhaps on another goroutine; it answers always the same. After
+// Swap, frames of the new protocol may come before what its OnOpen writes, and none of the old one come after.
 type Framer interface {
 	Encoder() *pubsub.Encoder
 }
@@ -44,7 +45,7 @@ type subscription struct {
 	conn       *Conn
 	how        *handling     // nil for the zero options
 	prev, next *subscription // guarded by the connection's mutex: its list
-	hooked     bool          // the connection's turn's: OnUnsubscribed was called
+	hooked     bool          // the connection's turn's: it is over, OnUnsubscribed was called if there is one
 }
 
 // handling is what makes a subscription other than plain.
@@ -96,7 +97,7 @@ func (c *Conn) Subscriptions() (all []*pubsub.Subscription) {
 }
 
 // Subscribe subscribes the connection to a channel or a pattern, until it ends or the Subscription is cancelled. Swap
-// keeps it. Bad names answer pubsub.ErrName, bad options pubsub.ErrBadOption, a closed connection ErrClosed.
+// keeps it; a restart by supervision ends it, since the new object's OnOpen subscribes anew. Bad names answer pubsub.ErrName, bad options pubsub.ErrBadOption, a closed connection ErrClosed.
 func (c *Conn) Subscribe(name string, o SubscribeOptions) (*pubsub.Subscription, error) {
 	if c.Closed() {
 		return nil, ErrClosed

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"runtime/debug"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/troupe-go/troupe/reactor"

@@ -47,7 +47,8 @@ func (b *Broker) Subscribe(name string, f func(*Message), o SubscribeOptions) (*
 // SubscribeChan is Subscribe with a Go channel of the given capacity instead of a function. It is closed after the last
 // message. Messages that come out of it own their bytes: they need no Release and are valid for ever. When the reader
 // does not keep up, SubscribeOptions.MaxWaiting messages wait, and then they are dropped. Cancel and Broker.Close wait for
-// no reader: of what waits then the channel gets what it has capacity for, and the rest is dropped.
+// no reader: of what waits then the channel gets what it has capacity for, and the rest is dropped. A reader that does not
+// keep up also holds one of the goroutines of reactor.Options.MaxDetached.
 func (b *Broker) SubscribeChan(name string, capacity int, o SubscribeOptions) (*Subscription, <-chan *Message, error) {
 	if capacity < 0 {
 		return nil, nil, badOption("capacity", capacity)

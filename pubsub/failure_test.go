@@ -60,8 +60,16 @@ func TestEngineThatPanics(t *testing.T) {
 		}
 	}
 	l := newListener(t, m.Group()).attach(b, "c", SubscribeOptions{})
-	publish(t, b, "c", "x")
-	publish(t, b, "c", "y")
+	for _, text := range []string{"x", "y"} {
+		func() {
+			defer func() {
+				if v := recover(); v != nil {
+					t.Errorf("the publisher got the panic: %v", v)
+				}
+			}()
+			publish(t, b, "c", text)
+		}()
+	}
 	m.Run()
 	l.want("x", "y")
 	l.Cancel()

@@ -21,7 +21,9 @@ const (
 	// bytes of that OnData.
 	Resume
 	// Restart goes on with a new protocol object on the same socket, after a back-off, within limits. The new object's
-	// OnOpen runs. What the failed callback was given is lost; mail and unread bytes wait for the new object.
+	// OnOpen runs. What the failed callback was given is lost; mail and unread bytes wait for the new object. The
+	// connection's subscriptions and timers end just before it is made, with their OnUnsubscribed and finish hooks, since
+	// its OnOpen begins its own; tags, the PID, unconsumed bytes and what is to be written stay.
 	Restart
 	// Escalate closes the connection like Stop and fails its listener as well: that stops accepting, closes its other
 	// connections as at a shutdown, and reports the failure. For a dialled connection it means Stop.
@@ -86,8 +88,8 @@ type Strategy struct {
 	// Window is how long a restart counts. Zero means DefaultWindow.
 	Window time.Duration
 	// BackOff is the pause before the first restart within a Window; it doubles with each, up to MaxBackOff. While it
-	// lasts the connection is open, but nothing is read and no callback runs. Zero means DefaultBackOff, or
-	// DefaultMaxBackOff.
+	// lasts the connection is open, but nothing is read and no callback runs; a close or a shutdown then ends it without
+	// a restart. Zero means DefaultBackOff, or DefaultMaxBackOff.
 	BackOff, MaxBackOff time.Duration
 }
 
