@@ -610,7 +610,7 @@ func TestSlowEchoOfPeerThatWritesFirst(t *testing.T) {
 			heap := liveHeap()
 			total := scaled(64<<20, 8<<20)
 			if name == "bytewise" {
-				total = scaled(8<<20, 4<<20) // each of them a buffer
+				total = 8 << 20 // each of them a buffer
 			}
 			var sent atomic.Int64
 			wrote := make(chan int, 1)

@@ -33,7 +33,7 @@ func TestRooms(t *testing.T) {
 			t.Errorf("carol got %q", before)
 		}
 		bob.send(t, "/leave games\n")
-		bob.expect(t, "You left games, and talk in chat now.")
+		bob.expect(t, "You left games.")
 		alice.expect(t, "bob left games.")
 		alice.send(t, "/leave\n")
 		alice.expect(t, "You left games, and talk in chat now.")
