@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -102,7 +103,13 @@ func TestShutdownOfPeersThatNeverRead(t *testing.T) {
 			cancel()
 			want = context.Canceled
 			ctx, cancel = context.WithCancel(context.Background())
-			go func() { get(t, easy.closed, "OnClose"); cancel() }()
+			go func() {
+				get(t, easy.closed, "OnClose")
+				for s.Count() > 5 { // OnClose is called before it is off the list
+					runtime.Gosched()
+				}
+				cancel()
+			}()
 		}
 		begin := time.Now()
 		err := s.Shutdown(ctx)
