@@ -49,7 +49,11 @@ func (b *Broker) Send(p Publication) (receivers int, err error) {
 func (s *space) publish(p *Publication) (receivers int, err error) {
 	b := s.broker
 	patterns := s.patterns.index.Match(p.Channel)
-	exclude, own := s.excluded(p, patterns)
+	var exclude OwnerID
+	own := 0
+	if p.Exclude != nil {
+		exclude, own = p.Exclude.OwnerID(), s.countOwn(p.Exclude, p.Channel, patterns)
+	}
 	sh := s.shard(p.Channel)
 	var copied reactor.Piece
 	if len(p.Payload) > largePayload && s.wanted(sh, p.Channel, patterns) {
@@ -126,23 +130,20 @@ func (s *space) wanted(sh *shard, channel string, patterns []*audience) bool {
 	return t != nil && (t.count.Load() > 0 || t.history != nil) || len(patterns) > 0 || s.ruleFor(channel) != nil
 }
 
-// excluded is who shall not get a message, and how many of its subscriptions would. Foreign code: without locks.
-func (s *space) excluded(p *Publication, patterns []*audience) (id OwnerID, own int) {
-	if p.Exclude == nil {
-		return 0, 0
-	}
-	p.Exclude.Subscriptions(func(sub *Subscription) {
+// countOwn is how many of an owner's subscriptions a message would reach. Foreign code: without locks.
+func (s *space) countOwn(o Owner, channel string, patterns []*audience) (own int) {
+	o.Subscriptions(func(sub *Subscription) {
 		if !sub.live() { // else it may not have an audience yet
 			return
 		}
 		a := sub.audience
 		switch {
 		case a.space != s:
-		case a.isPat && slices.Contains(patterns, a), !a.isPat && a.name == p.Channel:
+		case a.isPat && slices.Contains(patterns, a), !a.isPat && a.name == channel:
 			own++
 		}
 	})
-	return p.Exclude.OwnerID(), own
+	return own
 }
 
 // spread hands a message to hubs and history, all of them or none: if one has no room, it answers ErrBacklog. The
