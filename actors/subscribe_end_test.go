@@ -255,7 +255,7 @@ func TestShutdownWithSubscriptions(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Duration(round) * time.Millisecond) // some of it is under way
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 6*time.Second)
 		err := s.Shutdown(ctx)
 		cancel()
 		var forced *actors.ShutdownError

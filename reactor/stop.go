@@ -11,10 +11,10 @@ import (
 // stopWork is how long cells go on having turns while loops stop, if the context has no deadline.
 const stopWork = 5 * time.Second
 
-// Stop ends the loops. Cells that have something to do go on having turns, for half of the time until ctx's deadline or
-// for stopWork. Then Turners that are still registered are told to release their descriptors (Turner.Stop), except those
-// with a turn under way beside the loop, which end when that turn does. Stop waits until every goroutine of the group has
-// ended or ctx is done; then it answers an error that wraps ctx's. It may be called again to wait longer.
+// Stop ends the loops. Cells that have something to do go on having turns, for three quarters of the time until ctx's
+// deadline or for stopWork. Then Turners that are still registered are told to release their descriptors (Turner.Stop),
+// except those with a turn under way beside the loop, which end when that turn does. Stop waits until every goroutine of
+// the group has ended or ctx is done; then it answers an error that wraps ctx's. It may be called again to wait longer.
 func (g *Group) Stop(ctx context.Context) error {
 	g.stop.Do(func() {
 		for _, l := range g.loops {
@@ -23,7 +23,7 @@ func (g *Group) Stop(ctx context.Context) error {
 	})
 	work := stopWork
 	if deadline, ok := ctx.Deadline(); ok {
-		work = time.Until(deadline) / 2
+		work = time.Until(deadline) * 3 / 4
 	}
 	enough := time.AfterFunc(work, func() { g.hurry.Store(true) })
 	defer enough.Stop()
