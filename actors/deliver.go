@@ -161,7 +161,7 @@ func (s *subscription) Room(_ *pubsub.Subscription, next *pubsub.Run) (messages 
 	for i, m := range next.Messages() {
 		size := int(deliverySize(m))
 		if frames != nil {
-			size = len(frames[i].Bytes) + outboundCost
+			size = len(frames[i].Bytes) + reactor.FrameCost
 		}
 		if bytes -= size; messages == most || bytes < 0 && messages > 0 {
 			break
@@ -170,9 +170,6 @@ func (s *subscription) Room(_ *pubsub.Subscription, next *pubsub.Run) (messages 
 	}
 	return messages
 }
-
-// outboundCost is at least what a message in the outbound queue is charged beyond its bytes.
-const outboundCost = 64
 
 // replayOn asks for more of the histories when there is room.
 func (c *Conn) replayOn() {

@@ -10,8 +10,7 @@ import (
 func (b *Broker) AttachEngine(e Engine) error {
 	b.engineMu.Lock()
 	defer b.engineMu.Unlock()
-	inlets := b.inlets()
-	if e == nil || slices.ContainsFunc(inlets, func(in *Inlet) bool { return in.engine == e }) {
+	if e == nil || b.inletOf(e) != nil {
 		return fmt.Errorf("%w is nil or attached already", ErrEngine)
 	}
 	if b.closed.Load() {
@@ -22,7 +21,7 @@ func (b *Broker) AttachEngine(e Engine) error {
 		return fmt.Errorf("pubsub: attach engine: %w", err)
 	}
 	b.plain.eachTopic(in.subscribe, func(engines *[]*Inlet) { *engines = append(*engines, in) })
-	inlets = append(slices.Clone(inlets), in)
+	inlets := append(slices.Clone(b.inlets()), in)
 	b.engines.Store(&inlets)
 	return nil
 }
@@ -31,13 +30,12 @@ func (b *Broker) AttachEngine(e Engine) error {
 func (b *Broker) DetachEngine(e Engine) error {
 	b.engineMu.Lock()
 	defer b.engineMu.Unlock()
-	for _, in := range b.inlets() {
-		if in.engine == e {
-			b.detach(in)
-			return nil
-		}
+	in := b.inletOf(e)
+	if in == nil {
+		return fmt.Errorf("%w is not attached", ErrEngine)
 	}
-	return fmt.Errorf("%w is not attached", ErrEngine)
+	b.detach(in)
+	return nil
 }
 
 // detach is DetachEngine with engineMu.
@@ -60,22 +58,29 @@ func (b *Broker) detach(in *Inlet) {
 func (b *Broker) SetDefault(e Engine) error {
 	b.engineMu.Lock()
 	defer b.engineMu.Unlock()
-	if e == nil {
-		b.preferred.Store(nil)
-		return nil
-	}
-	for _, in := range b.inlets() {
-		if in.engine == e {
-			b.preferred.Store(in)
-			return nil
+	var in *Inlet
+	if e != nil {
+		if in = b.inletOf(e); in == nil {
+			return fmt.Errorf("%w is not attached", ErrEngine)
 		}
 	}
-	return fmt.Errorf("%w is not attached", ErrEngine)
+	b.preferred.Store(in)
+	return nil
 }
 
 func (b *Broker) inlets() []*Inlet {
 	if list := b.engines.Load(); list != nil {
 		return *list
+	}
+	return nil
+}
+
+// inletOf is the inlet of an attached engine, or nil.
+func (b *Broker) inletOf(e Engine) *Inlet {
+	for _, in := range b.inlets() {
+		if in.engine == e {
+			return in
+		}
 	}
 	return nil
 }

@@ -84,16 +84,11 @@ func (b *Broker) SetHistory(list []HistoryRule) error {
 	b.rulesMu.Lock()
 	defer b.rulesMu.Unlock()
 	b.rules.Store(compile(list))
-	b.spaces(func(s *space) {
-		for i := range s.shards {
-			sh := &s.shards[i]
-			sh.mu.Lock()
-			for _, t := range sh.topics {
-				t.reconsider()
-				sh.watchAge(t)
-				s.settle(sh, t)
-			}
-			sh.mu.Unlock()
+	b.eachShard(func(s *space, sh *shard) {
+		for _, t := range sh.topics {
+			t.reconsider()
+			sh.watchAge(t)
+			s.settle(sh, t)
 		}
 	})
 	b.janitor.rouse()
@@ -155,16 +150,11 @@ func (b *Broker) Close() {
 	for _, c := range free {
 		c.subscription.Cancel()
 	}
-	b.spaces(func(s *space) {
-		for i := range s.shards {
-			sh := &s.shards[i]
-			sh.mu.Lock()
-			for _, t := range sh.topics {
-				if t.history != nil {
-					t.history.empty(b)
-				}
+	b.eachShard(func(_ *space, sh *shard) {
+		for _, t := range sh.topics {
+			if t.history != nil {
+				t.history.empty(b)
 			}
-			sh.mu.Unlock()
 		}
 	})
 }

@@ -16,9 +16,9 @@ type Engine interface {
 	Subscribe(t Topic)
 	// Unsubscribe says that it does not any more.
 	Unsubscribe(t Topic)
-	// Publish carries a message to the other nodes. It must neither block nor call the broker. payload is valid during the call. The calls of
-	// one publisher on one channel come in order; others may come at the same time. An error is counted: the message is
-	// lost to the other nodes.
+	// Publish carries a message to the other nodes. It must neither block nor call the broker. payload is valid during
+	// the call. The calls of one publisher on one channel come in order; others may come at the same time. An error is
+	// counted: the message is lost to the other nodes.
 	Publish(channel string, payload []byte) error
 	// Detached is called once, at the end, when no other call is under way. The engine must not deliver any more after it
 	// has returned.

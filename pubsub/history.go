@@ -16,9 +16,8 @@ func (h *history) len() int { return len(h.ring) - h.head }
 func (h *history) at(i int) *Message { return h.ring[h.head+i] }
 
 // admit makes room for a message by giving up the oldest ones, and the histories of channels that nobody has subscribed
-// to, takes it, and reports whether there was room: then the
-// history has taken over a reference. If there was none it is empty: what it had would have a hole.
-func (h *history) admit(b *Broker, m *Message) bool {
+// to, and takes it, with a reference. If there is no room the history is empty after it: what it had would have a hole.
+func (h *history) admit(b *Broker, m *Message) {
 	t := m.audience
 	size := m.size()
 	if h.rule.Age > 0 {
@@ -29,7 +28,7 @@ func (h *history) admit(b *Broker, m *Message) bool {
 	}
 	if h.rule.Bytes > 0 && size > h.rule.Bytes {
 		b.unkept.Add(1)
-		return false
+		return
 	}
 	for !b.reserveHistory(size) {
 		switch {
@@ -38,7 +37,7 @@ func (h *history) admit(b *Broker, m *Message) bool {
 			h.drop(b)
 		default:
 			b.unkept.Add(1)
-			return false
+			return
 		}
 	}
 	h.bytes += size
@@ -49,7 +48,6 @@ func (h *history) admit(b *Broker, m *Message) bool {
 	}
 	m.keeper = b
 	h.ring = append(h.ring, m.Retain())
-	return true
 }
 
 // reserveHistory takes bytes from the budget of all histories, if it has so many.

@@ -59,19 +59,16 @@ func (b *Broker) Stats() Stats {
 		out.Gaps += h.gaps.Load()
 		out.Failures += h.failures.Load()
 	}
-	b.spaces(func(s *space) {
-		for i := range s.shards {
-			sh := &s.shards[i]
-			sh.mu.Lock()
-			out.Published += sh.published
-			out.IdleChannels += sh.idle.len
-			out.Channels += len(sh.topics) - sh.idle.len
-			for _, t := range sh.topics {
-				out.Subscriptions += int(t.count.Load())
-				out.Members += len(t.members)
-			}
-			sh.mu.Unlock()
+	b.eachShard(func(_ *space, sh *shard) {
+		out.Published += sh.published
+		out.IdleChannels += sh.idle.len
+		out.Channels += len(sh.topics) - sh.idle.len
+		for _, t := range sh.topics {
+			out.Subscriptions += int(t.count.Load())
+			out.Members += len(t.members)
 		}
+	})
+	b.spaces(func(s *space) {
 		s.patterns.mu.Lock()
 		defer s.patterns.mu.Unlock()
 		out.Patterns += len(s.patterns.byName)

@@ -158,3 +158,15 @@ func (b *Broker) spaces(f func(*space)) {
 		return true
 	})
 }
+
+// eachShard calls f for each shard of each space, with its lock.
+func (b *Broker) eachShard(f func(*space, *shard)) {
+	b.spaces(func(s *space) {
+		for i := range s.shards {
+			sh := &s.shards[i]
+			sh.mu.Lock()
+			f(s, sh)
+			sh.mu.Unlock()
+		}
+	})
+}

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// frameCost is what a queued message is charged beyond its bytes where messages are kept apart: about the memory of
+// FrameCost is what a queued message is charged beyond its bytes where messages are kept apart: about the memory of
 // its entry. Without it a flood of empty messages would be free.
-const frameCost = 64
+const FrameCost = 64
 
 // chunkSize is the size of the buffers that small writes are gathered in.
 const chunkSize = 4 << 10
@@ -19,7 +19,7 @@ type frame struct {
 	bytes  []byte // of a chain: what is left of the current piece
 	buffer *Buffer
 	chain  *Chain
-	cost   int32   // charged beyond the bytes: frameCost for each message, or nothing for gathered writes
+	cost   int32   // charged beyond the bytes: FrameCost for each message, or nothing for gathered writes
 	piece  int32   // of a chain: the one after the current
 	key    *string // for conflation; nil for none
 }
@@ -66,7 +66,7 @@ type Outbound struct {
 	keys    map[string]int // where in pending a key's frame is
 	chunk   *Buffer        // has room for small writes; counted by one reference of its own
 	bytes   int            // pending and in flight
-	charge  int            // the same with frameCost
+	charge  int            // the same with FrameCost
 
 	// the consumer's
 	flight []frame
@@ -105,7 +105,7 @@ func (o *Outbound) Messages() int {
 func (o *Outbound) Append(p []byte, apart bool) {
 	least, cost := min(len(p), chunkSize/8), 0
 	if apart {
-		least, cost = len(p), frameCost
+		least, cost = len(p), FrameCost
 	}
 	o.bytes += len(p)
 	for len(p) > 0 {
@@ -144,9 +144,9 @@ func (o *Outbound) newChunk(size int) {
 // lock, with how many bytes went. With the lock.
 func (o *Outbound) AppendBuffer(b *Buffer, key string) (replaced *Buffer, dropped int) {
 	n := len(b.Bytes())
-	f := frame{bytes: b.Bytes(), buffer: b, cost: frameCost}
+	f := frame{bytes: b.Bytes(), buffer: b, cost: FrameCost}
 	o.bytes += n
-	o.charge += n + frameCost
+	o.charge += n + FrameCost
 	if key == "" {
 		o.pending = append(o.pending, f)
 		return nil, 0
@@ -170,16 +170,16 @@ func (o *Outbound) AppendBuffer(b *Buffer, key string) (replaced *Buffer, droppe
 // AppendPiece adds a reference to p, as one message. With the lock.
 func (o *Outbound) AppendPiece(p Piece) {
 	o.bytes += len(p.Bytes)
-	o.charge += len(p.Bytes) + frameCost
-	o.pending = append(o.pending, frame{bytes: p.Bytes, buffer: p.Buffer.Retain(), cost: frameCost})
+	o.charge += len(p.Bytes) + FrameCost
+	o.pending = append(o.pending, frame{bytes: p.Bytes, buffer: p.Buffer.Retain(), cost: FrameCost})
 }
 
 // AppendChain adds a reference to all of c, as one entry: for queues that keep no messages apart, since it could not be
 // dropped. With the lock.
 func (o *Outbound) AppendChain(c *Chain) {
 	o.bytes += c.bytes
-	o.charge += c.bytes + frameCost
-	o.pending = append(o.pending, frame{bytes: c.pieces[0].Bytes, piece: 1, chain: c.retain(), cost: frameCost})
+	o.charge += c.bytes + FrameCost
+	o.pending = append(o.pending, frame{bytes: c.pieces[0].Bytes, piece: 1, chain: c.retain(), cost: FrameCost})
 }
 
 // Pending returns the size and charge of the pending message with the given key, zero if there is none. With the lock.

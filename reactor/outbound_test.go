@@ -109,7 +109,7 @@ func TestOutboundModel(t *testing.T) {
 				}
 				cost := 0
 				if apart {
-					cost = frameCost
+					cost = FrameCost
 				}
 				m.pending = append(m.pending, message{text: bytes.Clone(p), cost: cost})
 				clear(p) // it was copied
@@ -127,13 +127,13 @@ func TestOutboundModel(t *testing.T) {
 				at := slices.IndexFunc(m.pending, func(x message) bool { return key != "" && x.key == key })
 				wantPending := 0
 				if at >= 0 {
-					wantPending = len(m.pending[at].text) + frameCost
+					wantPending = len(m.pending[at].text) + FrameCost
 				}
 				if got := o.Pending(key); got != wantPending {
 					rt.Fatalf("Pending(%q) = %d, want %d", key, got, wantPending)
 				}
 				replaced, dropped := o.AppendBuffer(b, key)
-				x := message{text: p, cost: frameCost, key: key}
+				x := message{text: p, cost: FrameCost, key: key}
 				if at < 0 {
 					if replaced != nil || dropped != 0 {
 						rt.Fatal("something was replaced")
@@ -154,7 +154,7 @@ func TestOutboundModel(t *testing.T) {
 				var pieces []Piece
 				var packer Packer
 				defer packer.Close()
-				x := message{cost: frameCost}
+				x := message{cost: FrameCost}
 				for range rapid.IntRange(1, 5).Draw(rt, "pieces") {
 					p := text(rt)
 					room := rapid.SampledFrom([]int{0, len(p), 2 * len(p)}).Draw(rt, "room")
